@@ -1,0 +1,51 @@
+/*
+ * order - what may be asked of a manager, and the operation that comes of it.
+ */
+#pragma once
+
+#include <stdint.h>
+
+#include "core/fsm.h"
+
+enum order_kind {
+#define ORDER(name, text, path, event, brings) ORDER_##name,
+#include "tbl/orders.h"
+#undef ORDER
+	ORDER_KINDS
+};
+
+enum order_mode { ORDER_MODE_DEFAULT, ORDER_MODE_SMART, ORDER_MODE_FAST, ORDER_MODE_IMMEDIATE };
+
+/* Fixed size: travels over a channel. */
+struct order {
+	uint32_t kind; /* enum order_kind */
+	uint32_t mode; /* enum order_mode: restart and fence */
+	char idem_key[64]; /* Idempotency-Key, "" for none */
+	char by[64];       /* who asked, for the log and the fence reason: "unix:uid=0", "cert:CN", "token" */
+	char reason[128];  /* given by the caller, "" for none */
+};
+
+enum op_state { OP_NONE, OP_RUNNING, OP_DONE, OP_FAILED };
+
+#define ORDER_ID_SIZE 32
+
+/* One operation on the board.  Strings are NUL-terminated. */
+struct operation {
+	char id[ORDER_ID_SIZE]; /* "" when the slot is free */
+	uint32_t kind;          /* enum order_kind */
+	uint32_t state;         /* enum op_state */
+	uint32_t err_kind;      /* enum err_kind, when OP_FAILED */
+	float progress;         /* 0..1, negative: unknown */
+	char phase[48];
+	char error[256];
+	char idem_key[64];
+	char by[64];
+	int64_t started_wall_us;
+	int64_t finished_wall_us; /* 0 while it runs */
+};
+
+const char *order_text(enum order_kind kind);
+const char *order_path(enum order_kind kind);
+enum fsm_event order_event(enum order_kind kind);
+const char *order_brings(enum order_kind kind); /* NULL: implemented */
+int order_mode_parse(const char *text, enum order_mode *out); /* -1: no such mode */

@@ -1,0 +1,114 @@
+/*
+ * spec - the manifest as a struct: what a `kind: Cluster` document asks of this instance.
+ *
+ * Only what podgres acts on stands here; every other known field is in include/tbl/manifest_*.h
+ * with the reason why not.  All memory belongs to the spec; strings are never NULL ("" when not
+ * given) but for those marked.  Durations are milliseconds, sizes bytes.
+ */
+#pragma once
+
+#include <stdbool.h>
+#include <stdint.h>
+
+#include "base/err.h"
+
+/* Where something stood in the manifest, for messages.  line 0: it is a default. */
+struct spec_at {
+	int line, col;
+};
+
+struct spec_text {
+	char *text;
+	struct spec_at at;
+};
+
+struct spec_list {
+	struct spec_text *item;
+	size_t n;
+};
+
+struct spec_param {
+	char *name;
+	char *value; /* as PostgreSQL would read it: scalars of YAML become text */
+	struct spec_at at;
+};
+
+struct spec_ref { /* a Secret or ConfigMap key: the file NAME/KEY below the secrets folder */
+	char *name;
+	char *key;
+	bool secret; /* else a ConfigMap */
+	struct spec_at at;
+};
+
+struct spec_refs {
+	struct spec_ref *item;
+	size_t n;
+};
+
+enum spec_bool { SPEC_UNSET = -1, SPEC_FALSE = 0, SPEC_TRUE = 1 };
+
+struct spec_initdb {
+	char *database;  /* default "app" when the manifest has bootstrap.initdb, else "" */
+	char *owner;     /* default: the database's name */
+	char *secret;    /* name of the Secret with username and password, "" for none */
+	struct spec_list options; /* bootstrap.initdb.options, passed on as they are */
+	enum spec_bool data_checksums;
+	char *encoding, *locale, *locale_collate, *locale_ctype, *locale_provider;
+	char *icu_locale, *icu_rules, *builtin_locale;
+	int wal_segment_mb; /* 0: initdb's default */
+	struct spec_list post_init_sql, post_init_application_sql, post_init_template_sql;
+	struct spec_refs post_init_sql_refs, post_init_application_sql_refs,
+		post_init_template_sql_refs;
+};
+
+enum spec_bootstrap { SPEC_BOOT_INITDB, SPEC_BOOT_RECOVERY, SPEC_BOOT_PG_BASEBACKUP };
+
+struct spec {
+	char *name, *name_space; /* metadata */
+	int instances;
+	enum spec_bootstrap bootstrap;
+	struct spec_at bootstrap_at;
+	bool has_initdb; /* the manifest has bootstrap.initdb */
+	struct spec_initdb initdb;
+	struct spec_param *param; /* postgresql.parameters in the manifest's order */
+	size_t params;
+	struct spec_list pg_hba, pg_ident;
+	struct spec_list preload; /* shared_preload_libraries */
+	bool alter_system;        /* postgresql.enableAlterSystem */
+	bool superuser_access;    /* enableSuperuserAccess */
+	char *superuser_secret;   /* name of the Secret */
+	bool replica_enabled;     /* replica.enabled */
+	char *replica_conninfo;   /* from externalClusters[replica.source].connectionParameters; "" */
+	struct spec_list fenced;  /* annotation cnpg.io/fencedInstances; "*" is everybody */
+	int64_t start_delay_ms, stop_delay_ms, smart_shutdown_ms, switchover_delay_ms,
+		failover_delay_ms;
+	int64_t maximum_lag_bytes;  /* probes.readiness.maximumLag; -1: none */
+	bool ready_needs_streaming; /* probes.readiness.type: streaming */
+	bool has_backup;            /* a destination for WAL is given (no effect in this version) */
+	struct spec_at backup_at;
+	char *log_level;
+};
+
+/* A finding of the reader, in the order of the file. */
+struct spec_note {
+	bool error; /* else a warning */
+	struct spec_at at;
+	char text[320]; /* "spec.instances: …, expected …"; without FILE:LINE:COL */
+};
+
+struct spec_notes {
+	struct spec_note *item;
+	size_t n;
+};
+
+/* Reads a manifest.  Returns 0 with *out even when there are warnings; -1 with ERR_CONFIG when a note
+ * is an error (*e holds the first, as "FILE:LINE:COL: ...") or the text is not YAML.  notes may be
+ * NULL.  file is for messages only. */
+int spec_parse(struct spec **out, const char *text, size_t len, const char *file,
+	struct spec_notes *notes, struct err *e) MUSTCHECK;
+/* Reads the file (at most 4 MiB); path "" gives the defaults of "no manifest". */
+int spec_load(
+	struct spec **out, const char *path, struct spec_notes *notes, struct err *e) MUSTCHECK;
+struct spec *spec_free(struct spec *s);
+DEFINE_AUTO(struct spec *, spec_free)
+void spec_notes_deinit(struct spec_notes *n);

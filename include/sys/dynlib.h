@@ -1,0 +1,19 @@
+/*
+ * dynlib - libraries that only one service needs, loaded by that service.
+ *
+ * Linked in the ordinary way they would be relocated into every process of the pod.  The functions
+ * of a library are a table (include/tbl/dyn_*.h); calls go through struct pointers of the exact
+ * type the library's own header declares, so that the compiler checks them all the same.
+ */
+#pragma once
+
+#include "base/err.h"
+
+struct dynlib_symbol {
+	const char *name;
+	size_t offset; /* of the function pointer in the caller's struct */
+};
+
+/* Loads soname once and fills the pointers of *table.  Fails naming the library and the symbol. */
+int dynlib_load(const char *soname, const char *package, const struct dynlib_symbol *symbols,
+	size_t n, void *table, struct err *e) MUSTCHECK;
