@@ -47,7 +47,7 @@ struct job {
 	struct board *board;
 	const struct run_options *opt;
 	int argc;
-	char **argv; /* of the job, without its name */
+	char **argv;              /* of the job, without its name */
 	struct job_report report; /* published by job_phase() and at the end */
 };
 
