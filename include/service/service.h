@@ -11,6 +11,8 @@
 #include "service/shared.h"
 #include "sys/loop.h"
 
+struct channel_msg;
+
 struct service {
 	enum service_id id;
 	struct board *board;
@@ -25,8 +27,6 @@ struct service {
 	struct loop_fd channel;
 	struct loop_timer tick;
 };
-
-struct channel_msg;
 
 /* Runs turns until s->stop; beats once a second.  Exits the process when the supervisor is gone. */
 int service_run(struct service *s, struct err *e) MUSTCHECK;

@@ -1,0 +1,41 @@
+/*
+ * shared - what stands on the board, section by section.
+ */
+#include "service/shared.h"
+
+const size_t shared_sizes[SECTIONS] = {
+	[SEC_OPTIONS] = sizeof(struct run_options),
+	[SEC_SUPERVISOR] = sizeof(struct supervisor_status),
+	[SEC_PLAN] = sizeof(struct plan),
+	[SEC_JOB_MAIN] = sizeof(struct job_report),
+	[SEC_JOB_SIDE] = sizeof(struct job_report),
+	[SEC_POSTGRES] = sizeof(struct pg_facts),
+	[SEC_LOG] = sizeof(struct log_facts),
+	[SEC_API] = sizeof(struct api_facts),
+};
+
+static const char *const service_names[SERVICES] = {
+	[SERVICE_SUPERVISOR] = "supervisor",
+#define SERVICE(name, text, user, hung_ms, does) [SERVICE_##name] = text,
+#include "tbl/services.h"
+#undef SERVICE
+};
+
+static const char *const job_names[JOBS] = {
+	[JOB_NONE] = "",
+#define JOB(name, text, lane, deadline_s, does) [JOB_##name] = text,
+#include "tbl/jobs.h"
+#undef JOB
+};
+
+const char *
+service_text(enum service_id id)
+{
+	return service_names[id];
+}
+
+const char *
+job_text(enum job_id id)
+{
+	return job_names[id];
+}
