@@ -1,0 +1,192 @@
+/*
+ * hash - SHA-256 and CRC-32C.
+ */
+#include "base/hash.h"
+
+#include <string.h>
+
+static const uint32_t round_constant[64] = {
+	0x428a2f98,
+	0x71374491,
+	0xb5c0fbcf,
+	0xe9b5dba5,
+	0x3956c25b,
+	0x59f111f1,
+	0x923f82a4,
+	0xab1c5ed5,
+	0xd807aa98,
+	0x12835b01,
+	0x243185be,
+	0x550c7dc3,
+	0x72be5d74,
+	0x80deb1fe,
+	0x9bdc06a7,
+	0xc19bf174,
+	0xe49b69c1,
+	0xefbe4786,
+	0x0fc19dc6,
+	0x240ca1cc,
+	0x2de92c6f,
+	0x4a7484aa,
+	0x5cb0a9dc,
+	0x76f988da,
+	0x983e5152,
+	0xa831c66d,
+	0xb00327c8,
+	0xbf597fc7,
+	0xc6e00bf3,
+	0xd5a79147,
+	0x06ca6351,
+	0x14292967,
+	0x27b70a85,
+	0x2e1b2138,
+	0x4d2c6dfc,
+	0x53380d13,
+	0x650a7354,
+	0x766a0abb,
+	0x81c2c92e,
+	0x92722c85,
+	0xa2bfe8a1,
+	0xa81a664b,
+	0xc24b8b70,
+	0xc76c51a3,
+	0xd192e819,
+	0xd6990624,
+	0xf40e3585,
+	0x106aa070,
+	0x19a4c116,
+	0x1e376c08,
+	0x2748774c,
+	0x34b0bcb5,
+	0x391c0cb3,
+	0x4ed8aa4a,
+	0x5b9cca4f,
+	0x682e6ff3,
+	0x748f82ee,
+	0x78a5636f,
+	0x84c87814,
+	0x8cc70208,
+	0x90befffa,
+	0xa4506ceb,
+	0xbef9a3f7,
+	0xc67178f2,
+};
+
+static inline uint32_t
+ror(uint32_t x, int n)
+{
+	return x >> n | x << (32 - n);
+}
+
+static void
+schedule(uint32_t w[64], const unsigned char *p)
+{
+	for (int i = 0; i < 16; i++)
+		w[i] = (uint32_t)p[4 * i] << 24 | (uint32_t)p[4 * i + 1] << 16 |
+		       (uint32_t)p[4 * i + 2] << 8 | p[4 * i + 3];
+	for (int i = 16; i < 64; i++) {
+		uint32_t a = w[i - 15], b = w[i - 2];
+
+		w[i] = w[i - 16] + (ror(a, 7) ^ ror(a, 18) ^ a >> 3) + w[i - 7] +
+		       (ror(b, 17) ^ ror(b, 19) ^ b >> 10);
+	}
+}
+
+/* v[0..7] are a..h of the standard. */
+static void
+compress(uint32_t state[8], const unsigned char *p)
+{
+	uint32_t w[64], v[8];
+
+	schedule(w, p);
+	memcpy(v, state, sizeof(v));
+	for (int i = 0; i < 64; i++) {
+		uint32_t s1 = ror(v[4], 6) ^ ror(v[4], 11) ^ ror(v[4], 25);
+		uint32_t ch = (v[4] & v[5]) ^ (~v[4] & v[6]);
+		uint32_t t1 = v[7] + s1 + ch + round_constant[i] + w[i];
+		uint32_t s0 = ror(v[0], 2) ^ ror(v[0], 13) ^ ror(v[0], 22);
+		uint32_t maj = (v[0] & v[1]) ^ (v[0] & v[2]) ^ (v[1] & v[2]);
+
+		memmove(v + 1, v, 7 * sizeof(v[0]));
+		v[4] += t1;
+		v[0] = t1 + s0 + maj;
+	}
+	for (int i = 0; i < 8; i++)
+		state[i] += v[i];
+}
+
+void
+sha256_init(struct sha256 *s)
+{
+	static const uint32_t start[8] = {0x6a09e667, 0xbb67ae85, 0x3c6ef372, 0xa54ff53a,
+		0x510e527f, 0x9b05688c, 0x1f83d9ab, 0x5be0cd19};
+
+	memcpy(s->state, start, sizeof(start));
+	s->bytes = 0;
+}
+
+void
+sha256_put(struct sha256 *s, const void *p, size_t n)
+{
+	const unsigned char *in = p;
+
+	while (n > 0) {
+		size_t used = s->bytes % sizeof(s->block);
+		size_t take = sizeof(s->block) - used < n ? sizeof(s->block) - used : n;
+
+		memcpy(s->block + used, in, take);
+		s->bytes += take;
+		in += take;
+		n -= take;
+		if (used + take == sizeof(s->block))
+			compress(s->state, s->block);
+	}
+}
+
+void
+sha256_end(struct sha256 *s, unsigned char out[SHA256_SIZE])
+{
+	static const unsigned char pad[64] = {0x80};
+	uint64_t bits = s->bytes * 8;
+	size_t used = s->bytes % 64;
+	unsigned char length[8];
+
+	for (int i = 0; i < 8; i++)
+		length[i] = (unsigned char)(bits >> (56 - 8 * i));
+	sha256_put(s, pad, used < 56 ? 56 - used : 120 - used);
+	sha256_put(s, length, sizeof(length));
+	for (int i = 0; i < SHA256_SIZE; i++)
+		out[i] = (unsigned char)(s->state[i / 4] >> (24 - 8 * (i % 4)));
+}
+
+void
+sha256_end_hex(struct sha256 *s, char out[SHA256_HEX_SIZE])
+{
+	static const char digit[] = "0123456789abcdef";
+	unsigned char raw[SHA256_SIZE];
+
+	sha256_end(s, raw);
+	for (int i = 0; i < SHA256_SIZE; i++) {
+		out[2 * i] = digit[raw[i] >> 4];
+		out[2 * i + 1] = digit[raw[i] & 15];
+	}
+	out[2 * SHA256_SIZE] = '\0';
+}
+
+/* The reflected polynomial 0x82f63b78, four bits at a time. */
+uint32_t
+crc32c(uint32_t crc, const void *p, size_t n)
+{
+	static const uint32_t nibble[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
+		0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6,
+		0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
+	const unsigned char *in = p;
+
+	crc = ~crc;
+	for (size_t i = 0; i < n; i++) {
+		crc ^= in[i];
+		crc = crc >> 4 ^ nibble[crc & 15];
+		crc = crc >> 4 ^ nibble[crc & 15];
+	}
+	return ~crc;
+}
