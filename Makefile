@@ -14,6 +14,7 @@ DESTDIR ?=
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SAN ?=
 PKG_CONFIG ?= pkg-config
+JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
 # net and pg, store and service ... do not see each other; scripts/check-layers says who may see whom.
 LAYERS := cmd deploy service store pg net sys core base
@@ -100,12 +101,163 @@ check: $(filter $(BUILD)/unit/$(T)%,$(UNIT_BIN)) ## unit tests; T=base/buf runs 
 check-asan: ## unit tests under AddressSanitizer and UBSan
 	$(MAKE) BUILD=$(BUILD)-asan SAN=address,undefined OPT='-O1 -g' check T=$(T)
 
+# ---- system tests: the real binary as PID 1 with a real PostgreSQL (tests/system) ----
+
+PG ?=
+K ?=
+SYSTEM := tests/system/run --bin $(BUILD)/podgres $(if $(PG),--pg $(PG)) $(K)
+
+.PHONY: test-system
+test-system: $(BUILD)/podgres ## system tests; K='stop fence.toggle' chooses, PG=17 takes another version
+	$(SYSTEM)
+
+.PHONY: test-system-asan
+test-system-asan: ## system tests with a binary under AddressSanitizer and UBSan
+	$(MAKE) -j$(JOBS) BUILD=$(BUILD)-asan SAN=address,undefined OPT='-O1 -g' all
+	tests/system/run --bin $(BUILD)-asan/podgres $(if $(PG),--pg $(PG)) $(if $(K),$(K),--only asan)
+
+.PHONY: test
+test: ## install what tests need and run all of them
+	scripts/setup build run test
+	$(MAKE) -j$(JOBS) all
+	$(MAKE) -j$(JOBS) check
+	$(MAKE) -j$(JOBS) check-asan
+	$(MAKE) size
+	$(MAKE) test-system
+	$(MAKE) test-system-asan
+
+PGV ?= $(CURDIR)/build-pg
+.PHONY: test-versions
+test-versions: $(BUILD)/podgres ## system tests against PostgreSQL 13 to 18, installed into PGV=
+	scripts/setup test versions
+	scripts/pg-versions $(PGV)
+	for v in 13 14 15 16 17 18; do \
+		tests/system/run --bin $(BUILD)/podgres --pg $(PGV)/$$v/bin --only versions $(K) || failed=1; \
+	done; [ -z "$$failed" ]
+
+.PHONY: campaign
+campaign: $(BUILD)/podgres ## the fault runs at full length: hours
+	PODGRES_TEST_SCALE=full $(SYSTEM)
+
+.PHONY: bench
+bench: $(BUILD)/podgres ## measure start, memory, CPU, probes and size against the peer
+	scripts/setup bench run
+	tests/bench/run $(BUILD)/podgres
+
+# ---- fuzzing: tests/fuzz/fuzz_NAME.c, corpus in tests/fuzz/corpus/NAME ----
+
+FUZZ_SECONDS ?= 60
+FUZZ_SRC := $(sort $(wildcard tests/fuzz/fuzz_*.c))
+FUZZ_BIN := $(patsubst tests/fuzz/fuzz_%.c,$(BUILD)/fuzz/%,$(FUZZ_SRC))
+FUZZ_SAN := address,undefined,fuzzer-no-link
+
+.PHONY: fuzz fuzz-bins
+fuzz: ## libFuzzer over every parser of foreign bytes, FUZZ_SECONDS=60 each
+	$(MAKE) -j$(JOBS) BUILD=$(BUILD)-fuzz CC=clang SAN=$(FUZZ_SAN) OPT='-O1 -g' fuzz-bins
+	FUZZ_SECONDS=$(FUZZ_SECONDS) scripts/run-fuzz $(BUILD)-fuzz/fuzz $(K)
+fuzz-bins: $(FUZZ_BIN)
+$(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(filter-out $(BUILD)/libcmd.a,$(LIBS))
+	@mkdir -p $(@D)
+	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lm
+
+# ---- coverage ----
+
+.PHONY: coverage
+coverage: ## line and branch coverage of the unit tests, as text and HTML
+	$(MAKE) -j$(JOBS) BUILD=$(BUILD)-cov OPT='-O1 -g --coverage' check
+	gcovr --root . --object-directory $(BUILD)-cov --filter 'src/' --exclude-unreachable-branches \
+		--print-summary --html-details $(BUILD)-cov/coverage.html --txt $(BUILD)-cov/coverage.txt
+	@tail -n 3 $(BUILD)-cov/coverage.txt
+
+# ---- lint: every warning is an error ----
+
+LINT := lint-format lint-layers lint-sizes lint-banned lint-shell lint-docs lint-cppcheck lint-tidy lint-gcc lint-clang
+C_FILES := $(sort $(wildcard src/*/*.c include/*/*.h tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/system/*.[ch]))
+TIDY := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(ALL_SRC))
+
+.PHONY: lint $(LINT)
+lint: ## gcc and clang without a warning, clang-tidy, cppcheck, format, layers, sizes, docs, scripts
+	scripts/setup build lint test
+	$(MAKE) -k -j$(JOBS) $(LINT)
+	@echo 'lint: clean'
+lint-format:
+	clang-format --dry-run -Werror $(C_FILES)
+lint-layers:
+	scripts/check-layers
+lint-sizes:
+	scripts/check-sizes --self-test
+	scripts/check-sizes
+lint-banned:
+	scripts/check-banned
+lint-shell:
+	grep -lE '^#!/bin/(ba)?sh' -r scripts .ci tests docker | xargs shellcheck
+lint-docs: $(if $(wildcard scripts/check-docs),$(BUILD)/podgres)
+	$(if $(wildcard scripts/check-docs),BUILD=$(BUILD) scripts/check-docs $(BUILD)/podgres,@:)
+lint-gcc: $(BUILD)/podgres $(UNIT_BIN)
+lint-clang:
+	$(MAKE) BUILD=$(BUILD)-clang CC=clang all unit-bins
+lint-cppcheck:
+	@mkdir -p $(BUILD)/cppcheck
+	cppcheck -q -j$(JOBS) --std=c11 --enable=warning,performance,portability --inline-suppr \
+		--suppressions-list=.cppcheck-suppressions --error-exitcode=1 -D_GNU_SOURCE -D__linux__ \
+		-DPODGRES_VERSION='"$(VERSION)"' -Iinclude --cppcheck-build-dir=$(BUILD)/cppcheck src
+lint-tidy: $(TIDY)
+# The object knows which headers the file reads; a file is looked at again when one of them changed.
+$(BUILD)/tidy/%.ok: %.c .clang-tidy $(BUILD)/%.o
+	@mkdir -p $(@D)
+	@clang-tidy --quiet $< -- $(CPPFLAGS_ALL) -std=gnu11 $(PKG_CFLAGS) 2>$@.err || { cat $@.err; exit 1; }
+	@touch $@
+.PHONY: unit-bins
+unit-bins: $(UNIT_BIN)
+
+# ---- promises about the binary ----
+
+SIZE_LIMIT := 600000
+.PHONY: size
+size: $(BUILD)/podgres ## the stripped binary stays under 600 kB
+	@strip -o $(BUILD)/podgres.stripped $<
+	@size=$$(stat -c %s $(BUILD)/podgres.stripped); \
+	echo "size: $$size bytes stripped, limit $(SIZE_LIMIT)"; [ "$$size" -lt $(SIZE_LIMIT) ]
+
+.PHONY: reproducible
+reproducible: ## build twice in two places and compare every byte
+	scripts/check-reproducible
+
+# ---- install ----
+
+BINDIR ?= $(PREFIX)/bin
+MANDIR ?= $(PREFIX)/share/man
+INSTALL ?= install
+MAN_PAGES := $(wildcard man/*.[1-8])
+
+.PHONY: install
+install: $(BUILD)/podgres ## install under DESTDIR= PREFIX=
+	$(INSTALL) -d $(DESTDIR)$(BINDIR)
+	$(INSTALL) -m 755 $(BUILD)/podgres $(DESTDIR)$(BINDIR)/podgres
+	ln -sf podgres $(DESTDIR)$(BINDIR)/kubectl-podgres
+	for page in $(MAN_PAGES); do \
+		dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \
+		$(INSTALL) -d $$dir && $(INSTALL) -m 644 $$page $$dir || exit 1; \
+	done
+
+# ---- the demonstration ----
+
+.PHONY: demo
+demo: ## a supervised PostgreSQL in ./.demo: status, query, fence, promote; leaves it running
+	scripts/setup build run
+	$(MAKE) -j$(JOBS) all
+	scripts/demo $(BUILD)/podgres
+
+.PHONY: demo-stop
+demo-stop: ## end what `make demo` left running
+	scripts/demo-stop $(BUILD)/podgres
+
 .PHONY: clean
 clean: ## remove what was built
-	rm -rf $(BUILD) $(BUILD)-asan
+	rm -rf $(BUILD) $(BUILD)-asan $(BUILD)-clang $(BUILD)-cov $(BUILD)-fuzz
 
 .PHONY: help
 help: ## this list
-	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-16s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
+	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
 
--include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC) $(UNIT_SRC))
+-include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC) $(UNIT_SRC) $(FUZZ_SRC))
