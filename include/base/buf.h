@@ -32,7 +32,7 @@ void buf_put(struct buf *b, const void *p, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
-void buf_vprintf(struct buf *b, const char *fmt, va_list ap);
+void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 void buf_reset(struct buf *b);             /* empties, keeps the memory, forgets a failure */
 void buf_consume(struct buf *b, size_t n); /* drops the first n bytes, n <= len */
 const char *buf_str(const struct buf *b);  /* never NULL */

@@ -39,7 +39,7 @@ buf_grow(struct buf *b, size_t more)
 		b->failed = true;
 		return false;
 	}
-	if (want <= b->cap)
+	if (b->data && want <= b->cap)
 		return true;
 	cap = b->cap ? b->cap * 2 : BUF_MIN_CAP;
 	if (cap < want)
