@@ -30,9 +30,18 @@ struct err {
 #define ERR_STR(x) ERR_STR_(x)
 #define ERR_HERE __FILE__ ":" ERR_STR(__LINE__)
 
-/* Both always return -1, so that `return err_set(...)` is the whole failure path. */
-#define err_set(e, kind, ...) err_raise(e, kind, 0, ERR_HERE, __VA_ARGS__)
-#define err_sys(e, ...) err_raise(e, ERR_SYS, errno, ERR_HERE, __VA_ARGS__)
+/* Both are always -1, for compilers and analysers to see, so that `return err_set(...)` is the
+ * whole failure path. */
+#define err_set(e, kind, ...)                                 \
+	(__extension__({                                      \
+		err_raise(e, kind, 0, ERR_HERE, __VA_ARGS__); \
+		-1;                                           \
+	}))
+#define err_sys(e, ...)                                              \
+	(__extension__({                                             \
+		err_raise(e, ERR_SYS, errno, ERR_HERE, __VA_ARGS__); \
+		-1;                                                  \
+	}))
 int err_raise(struct err *e, enum err_kind kind, int code, const char *at, const char *fmt, ...)
 	PRINTF(5, 6);
 

@@ -45,10 +45,10 @@ size_t log_render(char *out, size_t size, enum log_level level, const char *msg,
 
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t n);
 
-#define log_at(level, msg, ...)                                                     \
-	do {                                                                        \
-		const struct log_field fields_[] = {__VA_ARGS__ __VA_OPT__(, ){0}}; \
-		log_write(level, msg, fields_, ARRAY_LEN(fields_) - 1);             \
+#define log_at(level, msg, ...)                                             \
+	do {                                                                \
+		const struct log_field fields_[] = {{0}, ##__VA_ARGS__};    \
+		log_write(level, msg, fields_ + 1, ARRAY_LEN(fields_) - 1); \
 	} while (0)
 #define log_error(msg, ...) log_at(LOG_ERROR, msg, ##__VA_ARGS__)
 #define log_warning(msg, ...) log_at(LOG_WARNING, msg, ##__VA_ARGS__)
