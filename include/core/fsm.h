@@ -19,7 +19,7 @@ enum fsm_state {
 };
 
 enum fsm_event {
-#define EVENT(name, text, meaning) FSM_EV_##name,
+#define EVENT(name, text, meaning, otherwise) FSM_EV_##name,
 #include "tbl/events.h"
 #undef EVENT
 	FSM_EVENTS,

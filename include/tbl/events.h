@@ -2,31 +2,52 @@
  * What can happen to an instance.  Guards are resolved before the table is asked: an event says
  * which way the guard went.
  *
- * EVENT(name, text, meaning)
+ * EVENT(name, text, meaning, otherwise)
+ *   otherwise  the sentence of the cells that no row of tbl/transitions.h fills
  */
-EVENT(READY_PRIMARY, "prepared as primary", "the data directory is fit to run as primary")
-EVENT(READY_STANDBY, "prepared as standby", "the data directory is fit to run as standby")
-EVENT(UNFIT, "preparation failed", "the data directory or the configuration does not allow a start")
-EVENT(NO_SPACE, "no space", "the volume has no room for the WAL of a start")
-EVENT(SPACE_BACK, "space is back", "the volume has room again")
-EVENT(DIVERGED, "diverged", "the data directory is on another history than the primary's")
-EVENT(RETRY, "retry", "the time to try again has come")
-EVENT(CONFIG, "configuration changed", "a new configuration was read")
-EVENT(EXIT_RUN, "postgres ended, start it", "no process of postgres is left; it should run")
-EVENT(EXIT_FENCED, "postgres ended, fenced", "no process of postgres is left; the instance is fenced")
-EVENT(EXIT_STOP, "postgres ended, stop", "no process of postgres is left; podgres was asked to stop")
-EVENT(EXIT_SPACE, "postgres ended, no space", "no process of postgres is left and the volume is full")
-EVENT(PROMOTED, "promoted", "a higher timeline and a flushed write were seen")
-EVENT(PROMOTE_LATE, "promotion too late", "the promotion did not finish in time")
-EVENT(LEASE_MINE, "lease claimed", "the lease is ours and fresh")
-EVENT(LEASE_REFUSED, "lease refused", "the lease went to somebody else or the claim was late")
-EVENT(LEASE_LOST, "lease lost", "the lease expired or is somebody else's")
-EVENT(WATCHDOG, "watchdog", "the supervisor missed its own deadline")
-EVENT(DATA_GONE, "data directory damaged", "global/pg_control or PG_VERSION vanished or was replaced")
-EVENT(FENCE, "fence", "somebody ordered the fence")
-EVENT(UNFENCE, "unfence", "somebody lifted the fence")
-EVENT(PROMOTE, "promote", "somebody ordered the promotion")
-EVENT(SWITCHOVER, "switchover", "somebody ordered a switchover")
-EVENT(RESTART, "restart", "somebody ordered a restart of postgres")
-EVENT(REINIT, "reinit", "somebody ordered a new clone")
-EVENT(STOP, "stop", "podgres was asked to stop")
+EVENT(READY_PRIMARY, "prepared as primary", "the data directory is fit to run as primary",
+	"the preparation came too late")
+EVENT(READY_STANDBY, "prepared as standby", "the data directory is fit to run as standby",
+	"the preparation came too late")
+EVENT(UNFIT, "preparation failed", "the data directory or the configuration allows no start",
+	"the preparation came too late")
+EVENT(NO_SPACE, "no space", "the volume has no room for the WAL of a start",
+	"the preparation came too late")
+EVENT(SPACE_BACK, "space is back", "the volume has room again", "nothing waits for space")
+EVENT(DIVERGED, "diverged", "the data directory is on another history than the primary's",
+	"the preparation came too late")
+EVENT(RETRY, "retry", "the time to try again has come", "nothing waits for another try")
+EVENT(CONFIG, "configuration changed", "a new configuration was read",
+	"the configuration is applied without a change of state")
+EVENT(EXIT_RUN, "postgres ended", "no process of postgres is left; it should run",
+	"no postgres was running")
+EVENT(EXIT_EARLY, "postgres did not start", "postgres ended before it accepted connections",
+	"no postgres was running")
+EVENT(EXIT_FENCED, "postgres ended, fenced", "no process of postgres is left; it is fenced",
+	"no postgres was running")
+EVENT(EXIT_STOP, "postgres ended, stop", "no process of postgres is left; podgres is to end",
+	"no postgres was running")
+EVENT(PROMOTED, "promoted", "a higher timeline and a flushed write were seen",
+	"no promotion was under way")
+EVENT(PROMOTE_LATE, "promotion too late", "the promotion did not finish in time",
+	"no promotion was under way")
+EVENT(LEASE_MINE, "lease claimed", "the lease is ours and fresh", "the lease was not asked for")
+EVENT(LEASE_REFUSED, "lease refused", "the lease went to another or the claim was late",
+	"the lease was not asked for")
+EVENT(LEASE_LOST, "lease lost", "the lease expired or is another's",
+	"postgres is not writable, so that the lease does not matter")
+EVENT(WATCHDOG, "watchdog", "the supervisor missed its own deadline",
+	"no postgres was running")
+EVENT(DATA_GONE, "data directory damaged", "global/pg_control or PG_VERSION vanished",
+	"no postgres was running")
+EVENT(FENCE, "fence", "somebody ordered the fence", "already fenced")
+EVENT(UNFENCE, "unfence", "somebody lifted the fence", "not fenced")
+EVENT(PROMOTE, "promote", "somebody ordered the promotion",
+	"only a running standby can be promoted")
+EVENT(SWITCHOVER, "switchover", "somebody ordered a switchover",
+	"only a running primary can hand over")
+EVENT(RESTART, "restart", "somebody ordered a restart of postgres",
+	"postgres is being stopped already")
+EVENT(REINIT, "reinit", "somebody ordered a new clone",
+	"only a standby can be cloned anew")
+EVENT(STOP, "stop", "podgres was asked to stop", "already stopping: the next rung is taken now")
