@@ -61,6 +61,7 @@ struct run_options {
 	char state_dir[PATH_LEN];   /* durable: manager.state, lock; on PGDATA's volume */
 	char secrets_dir[PATH_LEN];
 	char initdb_dir[PATH_LEN];  /* /docker-entrypoint-initdb.d */
+	uint32_t port;              /* of postgres, given by option or PGPORT; 0: not given */
 	char user[64];              /* whom postgres runs as when we are root */
 	uint32_t uid, gid;          /* resolved from user when root, else our own */
 	char pod_name[256];

@@ -1,0 +1,51 @@
+/*
+ * Every command of podgres, in the order in which `podgres help` lists them.
+ *
+ * COMMAND(name, text, function, group, usage, summary, missing)
+ *   group    RUN, LOOK, ORDER, ARCHIVE, TOOL; HIDDEN ones stand in no list
+ *   usage    what follows the name on the command line
+ *   missing  NULL, or what this version lacks: the command then exits 69 with that sentence
+ */
+COMMAND(RUN, "run", cmd_run, RUN, "[OPTION...]",
+	"PID 1: prepare PGDATA, start, watch, fence and stop postgres, serve HTTP", NULL)
+COMMAND(STATUS, "status", cmd_missing, LOOK, "[--json] [-v]",
+	"this instance as its manager sees it, for a person", "status is not there yet")
+COMMAND(PSQL, "psql", cmd_missing, LOOK, "[PSQL-ARG...]", "exec psql on this instance's socket",
+	"psql is not there yet")
+COMMAND(PROMOTE, "promote", cmd_missing, ORDER, "", "make this standby the primary", "orders are not there yet")
+COMMAND(SWITCHOVER, "switchover", cmd_missing, ORDER, "[TARGET]",
+	"hand the primary's role to another member",
+	"switchover needs the Kubernetes lease, which this version does not have yet")
+COMMAND(FENCE, "fence", cmd_missing, ORDER, "on|off [--mode immediate] [--reason TEXT]",
+	"stop postgres and keep it stopped, also after a restart; or let it run again", "orders are not there yet")
+COMMAND(RESTART, "restart", cmd_missing, ORDER, "[--mode smart|fast|immediate]",
+	"stop postgres and start it again", "orders are not there yet")
+COMMAND(RELOAD, "reload", cmd_missing, ORDER, "", "read the manifest again and reload postgres", "orders are not there yet")
+COMMAND(PAUSE, "pause", cmd_missing, ORDER, "on|off",
+	"keep podgres from acting by itself: no restart after a crash", "orders are not there yet")
+COMMAND(REINIT, "reinit", cmd_missing, ORDER, "",
+	"throw this copy away and clone it again from another member",
+	"reinit needs cloning from another member, which this version does not have yet")
+COMMAND(BACKUP, "backup", cmd_missing, ARCHIVE, "[create|list|show|verify|delete|prune]",
+	"base backups in the archive",
+	"backup needs the archive, which this version does not have yet")
+COMMAND(RESTORE, "restore", cmd_missing, ARCHIVE, "", "a new PGDATA from the archive",
+	"restore needs the archive, which this version does not have yet")
+COMMAND(WAL, "wal", cmd_missing, ARCHIVE, "[status|jobs|verify]", "the WAL in the archive",
+	"wal needs the archive, which this version does not have yet")
+COMMAND(GENERATE, "generate", cmd_missing, TOOL, "FILE", "manifest to Kubernetes objects",
+	"generate needs the Kubernetes objects, which this version does not have yet")
+COMMAND(CHECK, "check", cmd_missing, TOOL, "FILE", "validate a manifest, with file:line:column",
+	"check needs the reader of manifests, which this version does not have yet")
+COMMAND(CERTIFICATE, "certificate", cmd_missing, TOOL, "", "make and look at certificates",
+	"certificate needs the certificate authority, which this version does not have yet")
+COMMAND(POOLER, "pooler", cmd_missing, TOOL, "run", "run and watch a PgBouncer",
+	"pooler needs the manager of PgBouncer, which this version does not have yet")
+COMMAND(VERSION, "version", cmd_version, TOOL, "[--json]", "version and build of this program",
+	NULL)
+COMMAND(HELP, "help", cmd_help, TOOL, "[COMMAND|states|errors|options|manifest]",
+	"how to use a command; the tables podgres works by", NULL)
+COMMAND(SERVICE, "service", service_main, HIDDEN, "NAME",
+	"an auxiliary process; started by the supervisor alone", NULL)
+COMMAND(JOB, "job", job_main, HIDDEN, "NAME RUN [ARG...]",
+	"work that runs to its end; started by the supervisor alone", NULL)
