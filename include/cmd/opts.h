@@ -32,16 +32,19 @@ struct opt_set {
 	bool pass_through; /* the first word that is not ours ends the options */
 };
 
-/* What was no option, in order; points into argv, which is rearranged. */
 struct opt_rest {
+	/* in: argv[0] is the command's name */
+	int argc;
+	char **argv;
+	/* out: what was no option, in order; points into argv, which is rearranged */
 	char **arg;
 	int n;
 	bool help; /* --help or -h was there: nothing else counts */
 };
 
-/* argv[0] is the command's name.  Every field of the set in *target is given a value. */
-int opts_parse(const struct opt_set *set, int argc, char **argv, void *target,
-	struct opt_rest *rest, struct err *e) MUSTCHECK;
+/* Every field of the set in *target is given a value. */
+int opts_parse(
+	const struct opt_set *set, struct opt_rest *rest, void *target, struct err *e) MUSTCHECK;
 bool opts_in(const struct opt_set *set, const struct opt *o);
 /* The options as text for a terminal of so many columns. */
 void opts_help(const struct opt_set *set, struct buf *out, int columns);

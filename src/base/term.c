@@ -27,8 +27,8 @@ term_init(struct term *t, int fd)
 	t->colour = t->tty && !(no && *no) && !(type && strcmp(type, "dumb") == 0);
 	if (t->tty && ioctl(fd, TIOCGWINSZ, &size) == 0 && size.ws_col > 0)
 		t->columns = size.ws_col;
-	else if (columns && atoi(columns) > 0)
-		t->columns = atoi(columns);
+	else if (columns && strtol(columns, NULL, 10) > 0)
+		t->columns = (int)strtol(columns, NULL, 10);
 	if (t->columns < 40)
 		t->columns = 40;
 }

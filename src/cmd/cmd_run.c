@@ -20,10 +20,10 @@ cmd_run(int argc, char **argv)
 {
 	AUTO(free) struct run_options *opt = cmd_run_options_new();
 	struct opt_set set = run_options_set();
-	struct opt_rest rest;
+	struct opt_rest rest = {.argc = argc, .argv = argv};
 	struct err e = {0};
 
-	if (opts_parse(&set, argc, argv, opt, &rest, &e) < 0)
+	if (opts_parse(&set, &rest, opt, &e) < 0)
 		return command_fail("run", &e, "podgres run --help lists the options");
 	if (rest.help)
 		return command_print_help(CMD_RUN);

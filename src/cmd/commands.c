@@ -106,7 +106,8 @@ command_begin(int argc, char **argv, struct cli_args *args, struct opt_rest *res
 	struct err e = {0};
 
 	memset(args, 0, sizeof(*args));
-	if (opts_parse(&set, argc, argv, args, rest, &e) < 0) {
+	*rest = (struct opt_rest){.argc = argc, .argv = argv};
+	if (opts_parse(&set, rest, args, &e) < 0) {
 		char hint[96];
 
 		snprintf(hint, sizeof(hint), PROGRAM " %s --help lists the options", set.command);

@@ -258,17 +258,19 @@ opts_wants_help(const struct opt_set *set, int argc, char **argv)
 }
 
 int
-opts_parse(const struct opt_set *set, int argc, char **argv, void *target, struct opt_rest *rest,
-	struct err *e)
+opts_parse(const struct opt_set *set, struct opt_rest *rest, void *target, struct err *e)
 {
+	char **argv = rest->argv;
 	bool ended = false;
 
-	*rest = (struct opt_rest){.arg = argv + 1, .help = opts_wants_help(set, argc, argv)};
+	rest->arg = argv + 1;
+	rest->n = 0;
+	rest->help = opts_wants_help(set, rest->argc, argv);
 	if (rest->help)
 		return 0;
 	if (opts_defaults(set, target, e) < 0)
 		return -1;
-	for (int i = 1, used; i < argc; i += used) {
+	for (int i = 1, used; i < rest->argc; i += used) {
 		bool option = !ended && argv[i][0] == '-' && argv[i][1];
 
 		used = 1;

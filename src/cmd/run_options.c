@@ -43,7 +43,7 @@ static int
 run_options_port(const char *text, struct err *e)
 {
 	size_t n = strspn(text, "0123456789");
-	int port = n > 0 && n <= 5 && !text[n] ? atoi(text) : 0;
+	int port = n > 0 && n <= 5 && !text[n] ? (int)strtol(text, NULL, 10) : 0;
 
 	if (port < 1 || port > 65535)
 		return err_set(e, ERR_INVALID, "\"%.64s\" is not a port from 1 to 65535", text);

@@ -48,7 +48,8 @@ parse(int argc, const char *const *argv, struct run_options *opt, struct opt_res
 	}
 	memset(opt, 0, sizeof(*opt));
 	*e = (struct err){0};
-	return opts_parse(&set, argc, copy, opt, rest, e);
+	*rest = (struct opt_rest){.argc = argc, .argv = copy};
+	return opts_parse(&set, rest, opt, e);
 }
 #define PARSE(...)                                               \
 	const char *const argv[] = {"run", ##__VA_ARGS__, NULL}; \
@@ -259,11 +260,11 @@ psql_gets_what_is_not_ours_untouched(void **state)
 	char a0[] = "psql", a1[] = "--run-dir=/r", a2[] = "-c", a3[] = "select 1", a4[] = "--help";
 	char *argv[] = {a0, a1, a2, a3, a4, NULL};
 	struct cli_args args = {0};
-	struct opt_rest rest;
+	struct opt_rest rest = {.argc = 3, .argv = argv};
 	struct err e = {0};
 
 	(void)state;
-	assert_int_equal(opts_parse(&set, 3, argv, &args, &rest, &e), 0);
+	assert_int_equal(opts_parse(&set, &rest, &args, &e), 0);
 	assert_string_equal(args.run_dir, "/r");
 	assert_int_equal(rest.n, 1);
 	assert_string_equal(rest.arg[0], "-c");
@@ -276,11 +277,11 @@ options_of_other_commands_are_unknown(void **state)
 	char a0[] = "promote", a1[] = "--reason=x";
 	char *argv[] = {a0, a1, NULL};
 	struct cli_args args = {0};
-	struct opt_rest rest;
+	struct opt_rest rest = {.argc = 2, .argv = argv};
 	struct err e = {0};
 
 	(void)state;
-	assert_int_equal(opts_parse(&set, 2, argv, &args, &rest, &e), -1);
+	assert_int_equal(opts_parse(&set, &rest, &args, &e), -1);
 	assert_string_equal(e.msg, "unknown option --reason");
 }
 
