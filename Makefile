@@ -33,7 +33,7 @@ ARCH := $(shell uname -m)
 HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOURCE \
 	$(if $(SAN),,-D_FORTIFY_SOURCE=2) $(if $(filter x86_64,$(ARCH)),-fcf-protection=full)
 OPT ?= -O2 -g
-CPPFLAGS_ALL := -D_GNU_SOURCE -DPODGRES_VERSION='"$(VERSION)"' -Iinclude $(CPPFLAGS)
+CPPFLAGS_ALL := -D_GNU_SOURCE -DPODGRES_VERSION='"$(VERSION)"' -iquote include $(CPPFLAGS)
 CFLAGS_ALL := -std=gnu11 $(OPT) $(WARN) $(HARDEN) -ffunction-sections -fdata-sections -fno-common \
 	-ffile-prefix-map=$(CURDIR)=. $(PKG_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed,--build-id=sha1 \

@@ -1,0 +1,156 @@
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <cmocka.h>
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "sys/file.h"
+#include "sys/state_file.h"
+
+static char dir[64], path[80];
+
+static int
+setup(void **state)
+{
+	(void)state;
+	snprintf(dir, sizeof(dir), "/tmp/podgres-state-XXXXXX");
+	assert_non_null(mkdtemp(dir));
+	snprintf(path, sizeof(path), "%s/" STATE_FILE_NAME, dir);
+	return 0;
+}
+
+static int
+teardown(void **state)
+{
+	struct err e;
+
+	(void)state;
+	return file_remove_tree(dir, &e);
+}
+
+static struct state_record
+fence(bool on, const char *why)
+{
+	struct state_record r = {.fenced = on, .incarnation = 7, .fence_wall_us = 11};
+
+	snprintf(r.fence_reason, sizeof(r.fence_reason), "%s", why);
+	return r;
+}
+
+static void
+missing_file_is_an_empty_record(void **state)
+{
+	struct state_record r;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(state_file_read(&r, path, &e), 0);
+	assert_int_equal(r.sequence, 0);
+	assert_false(r.fenced);
+}
+
+static void
+last_write_is_what_is_read(void **state)
+{
+	struct state_record r = fence(true, "first");
+	struct err e;
+
+	(void)state;
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	r = fence(true, "second");
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	r = fence(false, "third");
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	assert_int_equal(state_file_read(&r, path, &e), 0);
+	assert_false(r.fenced);
+	assert_string_equal(r.fence_reason, "third");
+	assert_int_equal(r.sequence, 3);
+	assert_int_equal(r.incarnation, 7);
+}
+
+static void
+writes_allocate_nothing_once_it_exists(void **state)
+{
+	struct state_record r = fence(true, "x");
+	struct stat before, after;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(state_file_create(path, &e), 0);
+	assert_int_equal(stat(path, &before), 0);
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	assert_int_equal(stat(path, &after), 0);
+	assert_int_equal(before.st_ino, after.st_ino);
+	assert_int_equal(before.st_size, after.st_size);
+	assert_int_equal(before.st_blocks, after.st_blocks);
+}
+
+static void
+spoil(off_t at)
+{
+	int fd = open(path, O_RDWR | O_CLOEXEC);
+
+	assert_true(fd >= 0);
+	assert_int_equal(pwrite(fd, "garbage", 7, at + 20), 7);
+	close(fd);
+}
+
+static void
+torn_slot_leaves_the_former_record(void **state)
+{
+	struct state_record r = fence(true, "kept");
+	struct err e;
+
+	(void)state;
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	r = fence(false, "torn");
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	spoil(4096);
+	assert_int_equal(state_file_read(&r, path, &e), 0);
+	assert_true(r.fenced);
+	assert_string_equal(r.fence_reason, "kept");
+	/* and the next write goes to the damaged slot, not over the good one */
+	r = fence(true, "new");
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	spoil(4096);
+	assert_int_equal(state_file_read(&r, path, &e), 0);
+	assert_string_equal(r.fence_reason, "kept");
+}
+
+static void
+two_damaged_slots_are_an_error_not_unfenced(void **state)
+{
+	struct state_record r = fence(true, "x");
+	struct err e;
+
+	(void)state;
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	spoil(0);
+	spoil(4096);
+	assert_int_equal(state_file_read(&r, path, &e), -1);
+	assert_int_equal(e.kind, ERR_CORRUPT);
+}
+
+int
+main(void)
+{
+	const struct CMUnitTest tests[] = {
+		cmocka_unit_test_setup_teardown(missing_file_is_an_empty_record, setup, teardown),
+		cmocka_unit_test_setup_teardown(last_write_is_what_is_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			writes_allocate_nothing_once_it_exists, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			torn_slot_leaves_the_former_record, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			two_damaged_slots_are_an_error_not_unfenced, setup, teardown),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
