@@ -1,0 +1,84 @@
+"""Fencing: durable, idempotent, in every state."""
+import signal
+
+from podtest import eq, ok, test, until
+
+
+@test(tags=["asan", "versions"])
+def test_fence_stops_postgres_and_unfence_starts_it(t):
+    p = t.started()
+    p.order("fence")
+    s = p.status()
+    eq((s["state"], s["fenced"], s["ready"]), ("fenced", True, False), "state, fenced, ready")
+    eq(p.postgres_tree(), [], "processes of postgres")
+    eq(p.control("Database cluster state"), "shut down", "control file")
+    eq(p.get("/livez").status, 200, "livez")
+    eq(p.get("/readyz").status, 503, "readyz")
+    p.order("unfence")
+    p.wait_ready()
+    eq(p.psql("select 1"), "1", "a query")
+    p.stop()
+
+
+def test_fence_twice_and_unfence_twice_are_fine(t):
+    p = t.started()
+    for _ in range(2):
+        p.order("fence")
+    for _ in range(2):
+        p.order("unfence")
+    p.wait_ready()
+
+
+def test_fence_survives_the_death_of_the_pod(t):
+    p = t.started()
+    p.order("fence", body={"reason": "disk is being moved"})
+    p.kill()
+    p.start()
+    p.wait_state("fenced")
+    s = p.status()
+    ok("disk is being moved" in s["fenceReason"], f"reason: {s['fenceReason']!r}")
+    eq(p.postgres_tree(), [], "postgres after a restart while fenced")
+    eq(p.get("/livez").status, 200, "livez")
+    p.order("unfence")
+    p.wait_ready()
+
+
+def test_fence_of_a_stopped_postmaster_still_ends_it(t):
+    p = t.started()
+    p.postmaster().kill(signal.SIGSTOP)
+    p.order("fence", seconds=60, body={"mode": "immediate"})
+    eq(p.postgres_tree(), [], "processes of postgres")
+
+
+def test_fence_while_postgres_will_not_start(t):
+    p = t.pod(pgdata=t.initdb("pod"))
+    with open(p.pgdata + "/postgresql.auto.conf", "a") as f:
+        f.write("shared_buffers = '-5MB'\n")
+    p.start()
+    until(lambda: p.get("/pg/status").json()["postgres"]["lastExit"], 30, "a failed start is in the status")
+    p.order("fence")
+    eq(p.status()["fenced"], True, "fenced")
+    with open(p.pgdata + "/postgresql.auto.conf", "w") as f:
+        f.write("")
+    p.order("unfence", status=200)
+    p.wait_ready()
+
+
+def test_fence_during_initdb_holds(t):
+    p = t.pod()
+    p.start()
+    until(lambda: p.post("/v1/fence").status == 202, 10, "the fence is accepted")
+    p.wait_state("fenced", 40)
+    eq(p.postgres_tree(), [], "processes of postgres")
+    p.order("unfence")
+    p.wait_ready()
+
+
+def test_the_same_idempotency_key_is_the_same_operation(t):
+    p = t.started()
+    a = p.post("/v1/fence", headers={"Idempotency-Key": "k1"})
+    b = p.post("/v1/fence", headers={"Idempotency-Key": "k1"})
+    eq(a.json()["operation"]["id"], b.json()["operation"]["id"], "operation")
+    where = a.headers["Location"]
+    done = until(lambda: p.get(where).json().get("finishedAt"), 20, "the operation ends")
+    ok(done, "finishedAt")

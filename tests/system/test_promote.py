@@ -1,0 +1,70 @@
+"""A standby becomes a primary, and nothing else does."""
+from podtest import eq, ok, test, until
+
+
+def pair(t):
+    a = t.started("a")
+    b = t.pod("b", pgdata=t.standby_of(a, "b"), port=5433, http_port=8100)
+    b.start()
+    b.wait_state("standby")
+    b.wait_ready()
+    return a, b
+
+
+@test(seconds=90, tags=["asan", "versions"])
+def test_standby_by_basebackup_follows_and_is_promoted(t):
+    a, b = pair(t)
+    eq(b.get("/replica").status, 200, "/replica")
+    eq(b.get("/primary").status, 503, "/primary")
+    a.psql("create table moved(n int); insert into moved values (1)")
+    until(lambda: b.psql("select count(*) from moved") == "1", 10, "the standby follows")
+    before = int(b.status()["timeLineID"])
+    b.order("promote", seconds=40)
+    s = b.status()
+    eq((s["state"], s["isPrimary"]), ("primary", True), "state, isPrimary")
+    ok(int(s["timeLineID"]) > before, f"timeline {before} -> {s['timeLineID']}")
+    b.psql("insert into moved values (2)")
+    eq(b.get("/primary").status, 200, "/primary afterwards")
+    eq(b.get("/history").json()[-1][0], before, "timeline history")
+    b.stop()
+    b.start()
+    b.wait_ready()
+    eq(b.psql("select count(*) from moved"), "2", "rows after a restart")
+    eq(b.status()["state"], "primary", "still a primary")
+
+
+@test(seconds=60)
+def test_promote_of_a_primary_is_409(t):
+    p = t.started()
+    a = p.post("/v1/promote?wait=10s")
+    eq(a.status, 409, "promote of a primary")
+    ok("primary" in a.json()["error"]["message"], f"the reason: {a.text}")
+
+
+@test(seconds=60)
+def test_promote_of_a_fenced_one_is_409(t):
+    p = t.started()
+    p.order("fence")
+    a = p.post("/v1/promote?wait=10s")
+    eq(a.status, 409, "promote when fenced")
+    ok("fence" in a.json()["error"]["message"], f"the reason: {a.text}")
+
+
+@test(seconds=60)
+def test_what_comes_later_answers_501(t):
+    p = t.started()
+    for path in ("/v1/switchover", "/v1/reinit"):
+        a = p.post(path)
+        eq(a.status, 501, f"POST {path}")
+        ok(len(a.json()["error"]["message"]) > 20, "a sentence")
+    for path in ("/v1/backups", "/v1/wal"):
+        eq(p.get(path).status, 501, f"GET {path}")
+
+
+@test(seconds=90)
+def test_standby_without_its_primary_stays_alive(t):
+    a, b = pair(t)
+    a.kill()
+    until(lambda: b.get("/readyz").status == 503, 60, "a standby that does not stream is not ready")
+    eq(b.get("/livez").status, 200, "livez")
+    eq(b.psql("select pg_is_in_recovery()"), "t", "still a standby")
