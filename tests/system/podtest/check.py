@@ -6,6 +6,10 @@ class Failed(Exception):
     """A test's expectation did not hold."""
 
 
+class TooLate(Exception):
+    """The test's own time is over; until() must not take it for "not yet"."""
+
+
 def ok(condition, what):
     if not condition:
         raise Failed(what)

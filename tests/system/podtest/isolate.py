@@ -14,7 +14,7 @@ import time
 import traceback
 
 from . import discover
-from .check import Failed
+from .check import Failed, TooLate
 from .env import Test
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
@@ -41,7 +41,7 @@ def loopback_up():
 
 
 def too_late(_sig, _frame):
-    raise Failed("the test took too long")
+    raise TooLate("the test took too long")
 
 
 def sanitizer_reports(folder):
@@ -84,7 +84,7 @@ def run_one(args):
     try:
         found[0].fn(test)
         verdict = 0
-    except Failed as e:
+    except (Failed, TooLate) as e:
         where = traceback.extract_tb(sys.exc_info()[2])
         line = [f"{os.path.basename(x.filename)}:{x.lineno}" for x in where if "test_" in x.filename]
         print(f"{' '.join(line)}: {e}")
