@@ -121,6 +121,10 @@ struct plan {
 	bool ready_needs_streaming; /* a standby must stream to be ready; false: may follow the archive */
 	bool fenced_by_manifest;    /* annotation cnpg.io/fencedInstances names us */
 	int64_t min_free_bytes;     /* below this on the WAL volume postgres is not started */
+	bool huge_pages_off;        /* promised here but not granted: configure turns them off */
+	bool fenced;                /* the durable fence flag, as prepare found it */
+	char fence_reason[192];
+	int64_t fence_wall_us;
 	char config_hash[65];       /* SHA-256 of what was rendered */
 	char config_error[512];     /* a broken manifest keeps the old one: FILE:LINE:COL: ... */
 	char archive[64];           /* "none" */
