@@ -1,5 +1,6 @@
 """Who may do what."""
 import http.client
+import socket
 import ssl
 import subprocess
 
@@ -86,6 +87,5 @@ def server_serial(p):
     context = ssl.create_default_context()
     context.check_hostname = False
     context.verify_mode = ssl.CERT_NONE
-    import socket
     with socket.create_connection(p.tcp, timeout=10) as raw, context.wrap_socket(raw) as s:
         return s.getpeercert(binary_form=True)

@@ -1,5 +1,7 @@
 """The manifest: reload by symlink swap, pending restart, broken files."""
 import os
+import signal
+import time
 
 from podtest import eq, ok, test, until
 
@@ -62,7 +64,6 @@ def test_broken_file_keeps_the_old_configuration(t):
 
 
 def test_reload_by_order_and_by_sighup(t):
-    import signal
     config = t.file("c/cluster.yaml", MANIFEST % ("5MB", 80))
     p = t.started(args=["--config", config])
     t.file("c/cluster.yaml", MANIFEST % ("8MB", 80))
@@ -82,8 +83,6 @@ def test_a_parameter_of_ours_is_refused(t):
 
 
 def test_pause_leaves_a_dead_postgres_alone(t):
-    import signal
-    import time
     p = t.started()
     p.order("pause")
     eq(p.status()["paused"], True, "paused")

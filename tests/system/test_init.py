@@ -5,10 +5,10 @@ import signal
 import subprocess
 
 from podtest import eq, ok, test, until
+from podtest.proc import psql
 
 
 def tcp_psql(t, p, sql, user, password, db="postgres"):
-    from podtest.proc import psql
     return psql(t, "127.0.0.1", p.port, sql, db=db, user=user, env={"PGPASSWORD": password})
 
 

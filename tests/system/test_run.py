@@ -1,4 +1,5 @@
 """podgres run: start, probes, status, stop and its exit codes."""
+import os
 import signal
 import time
 
@@ -74,7 +75,6 @@ def test_usage_errors_exit_64_and_configuration_errors_78(t):
 
 
 def test_postgres_gets_no_descriptors_or_secrets_of_ours(t):
-    import os
     p = t.started(env={"POSTGRES_PASSWORD": "a-secret-of-mine"})
     fds = os.listdir(f"/proc/{p.postmaster().pid}/fd")
     ok(len(fds) < 40, f"the postmaster has {len(fds)} descriptors")

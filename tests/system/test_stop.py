@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 
-from podtest import eq, ok, scale, test
+from podtest import eq, ok, scale, test, until
 
 
 @test(seconds=scale(200, 3600))
@@ -39,7 +39,6 @@ def test_idle_clients_do_not_delay_the_stop(t):
                                  "psql", "-X", "-q", "-h", p.run_dir, "-p", str(p.port), "-U", "postgres"],
                                 stdin=subprocess.PIPE, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
                for _ in range(100)]
-    from podtest import until
     until(lambda: int(p.psql("select count(*) from pg_stat_activity where application_name = 'psql'")) > 100, 30,
           "100 clients are connected")
     began = time.monotonic()

@@ -1,9 +1,11 @@
 """A frozen supervisor leaves no writable postgres behind it."""
+import os
 import signal
 import subprocess
 import time
 
 from podtest import ok, test, until
+from podtest.proc import all_procs
 
 WATCHDOG = 4
 
@@ -56,14 +58,12 @@ def test_a_short_freeze_does_nothing(t):
 @test(seconds=60)
 def test_not_as_pid_1_nothing_else_is_killed(t):
     """Without a PID namespace of its own the fencer has to kill its tree, and its tree only."""
-    import os
     p = t.pod()
     bystander = subprocess.Popen(["sleep", "60"])
     child = subprocess.Popen(p.command() + ["--watchdog", "3s"], env=p.environment(), cwd="/",
                              stdout=open(p.stdout, "ab"), stderr=subprocess.STDOUT)
     until(lambda: p.get("/readyz").status == 200, 40, "ready")
     os.kill(child.pid, signal.SIGSTOP)
-    from podtest.proc import all_procs
     until(lambda: not [q for q in all_procs() if q.comm == "postgres" and q.state not in "Z"], 8, "postgres is gone")
     ok(bystander.poll() is None, "a process that is not ours lives")
     os.kill(child.pid, signal.SIGCONT)
