@@ -21,7 +21,13 @@ struct log_field {
 	int64_t num;
 };
 
-#define F_STR(key, value) ((struct log_field){key, (value) ? (value) : "", 0})
+static inline const char *
+log_text(const char *s)
+{
+	return s ? s : "";
+}
+
+#define F_STR(key, value) ((struct log_field){key, log_text(value), 0})
 #define F_INT(key, value) ((struct log_field){key, NULL, (int64_t)(value)})
 
 struct log_config {

@@ -46,6 +46,9 @@ enum shared_fd {
 	FD_LOG_CSV = 7,   /* FIFO RUN_DIR/log/postgres.csv */
 	FD_LOG_PLAIN = 8, /* FIFO RUN_DIR/log/postgres: the collector's own stderr file */
 	FD_LOG_OUT = 9,
+	/* postgres: the volume's lock, held as long as any of its processes lives */
+	FD_LOCK_STATE = 10,
+	FD_LOCK_DATA = 11,
 };
 
 /* ---- SEC_OPTIONS, written once by the supervisor before anything is started ---- */

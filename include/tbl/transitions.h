@@ -77,6 +77,7 @@ STAY(CLAIM, RESTART, "a promotion is under way")
 /* ---- writable ---- */
 MOVE(PROMOTE, PROMOTED, PRIMARY, NOTHING, "promoted: postgres takes writes")
 MOVE(PROMOTE, PROMOTE_LATE, KILL, STOP_FAST, "the promotion took too long: stopping postgres")
+MOVE(PROMOTE, PROMOTE_FAILED, STANDBY, NOTHING, "postgres could not be told to promote")
 MOVE(PROMOTE, LEASE_LOST, KILL, STOP_FAST, "the lease was lost while promoting")
 MOVE(PROMOTE, EXIT_RUN, BOOT, BACK_OFF, "postgres ended while it was promoted; it is started again")
 MOVE(PROMOTE, EXIT_EARLY, FAILED, BACK_OFF, "postgres did not come up")

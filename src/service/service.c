@@ -11,6 +11,7 @@
 #include <sys/epoll.h>
 
 #include "base/log.h"
+#include "service/exec_postgres.h"
 #include "service/frame.h"
 #include "sys/channel.h"
 
@@ -111,6 +112,8 @@ service_main(int argc, char **argv)
 	struct err e;
 	int code;
 
+	if (argc == 2 && strcmp(argv[1], "postgres") == 0)
+		return exec_postgres_main();
 	if (id == SERVICES) {
 		fprintf(stderr, "podgres service: started by `podgres run` and by nothing else\n");
 		return 64;

@@ -1,0 +1,136 @@
+/*
+ * sv - what the files of the supervisor share.  Nothing else includes this.
+ *
+ * One struct owns everything by embedding.  sv_event() is the only way to change the state;
+ * everything that happens (signals, exits, messages, timers) ends in one event at a time.
+ */
+#pragma once
+
+#include "core/ladder.h"
+#include "core/restart.h"
+#include "service/shared.h"
+#include "sys/channel.h"
+#include "sys/loop.h"
+#include "sys/proc.h"
+#include "sys/tree.h"
+
+enum sv_lane { SV_MAIN, SV_SIDE, SV_LANES };
+
+struct sv;
+
+struct sv_child {
+	struct sv *sv;
+	enum service_id id;
+	struct proc *proc;
+	int chan; /* -1: none */
+	struct loop_fd src;
+	struct restart restart;
+	struct loop_timer again;
+};
+
+struct sv_job {
+	struct sv *sv;
+	enum sv_lane lane;
+	enum job_id id; /* JOB_NONE: the lane is free */
+	struct proc *proc;
+	uint64_t run;
+	char arg[16]; /* first argument, for the end of the job */
+	struct loop_timer deadline;
+};
+
+struct sv_fence {
+	bool want;
+	int written; /* what stands on disk: 1 fenced, 0 not, -1 not yet known */
+	bool now;    /* --mode immediate */
+	bool from_manifest;
+	bool failed; /* the flag could not be written */
+	char error[256];
+};
+
+enum { SV_FIFO_PLAIN, SV_FIFO_JSON, SV_FIFO_CSV, SV_FIFOS };
+enum { SV_LISTEN_HTTP, SV_LISTEN_METRICS, SV_LISTEN_CONTROL, SV_LISTENS };
+
+struct sv {
+	struct run_options opt;
+	struct board *board;
+	struct loop *loop;
+	struct proc_set *procs;
+	struct supervisor_status st; /* what is published */
+	bool dirty;
+	/* descriptors, all at PROC_FD_FLOOR or higher; -1: none */
+	int signals, log_r, log_w, log_own, log_out, inotify;
+	int fifo[SV_FIFOS], listen[SV_LISTENS];
+	int lock_state, lock_data;
+	struct loop_fd signal_src, inotify_src, pidfd_src;
+	struct loop_timer tick;
+	/* children */
+	struct sv_child child[SERVICES];
+	struct sv_job job[SV_LANES];
+	uint64_t runs;
+	bool want_configure; /* a reload waits for the main lane */
+	bool configure_by_op;
+	bool want_prepare; /* a prepare waits for the main lane */
+	bool want_promote; /* the promote file waits for the side lane */
+	bool want_space;   /* a look for space waits for the side lane */
+	bool prepared;     /* a prepare has succeeded in this life */
+	/* postgres */
+	struct proc *pg;
+	int pidfd;
+	bool pg_accepted; /* in this start */
+	struct restart pg_restart;
+	uint32_t promote_from; /* timeline before the promotion */
+	int oom_score;         /* our own */
+	/* stopping */
+	bool stopping_pg; /* a ladder runs, or leftovers are being ended */
+	struct ladder ladder;
+	size_t rung; /* next */
+	int64_t ladder_start_ns;
+	struct loop_timer ladder_timer, settle, retry, promote_late, reload_soon;
+	bool want_stop;
+	bool quit; /* SIGQUIT */
+	struct sv_fence fence;
+	uint32_t op_mark[SHARED_OPERATIONS]; /* pg_starts when the operation began */
+	bool done;
+	int exit_code;
+};
+
+/* supervisor.c */
+void sv_event(struct sv *sv, enum fsm_event ev, const char *detail); /* detail may be NULL */
+void sv_publish(struct sv *sv);                                      /* at the end of the turn */
+void sv_reason(struct sv *sv, const char *fmt, ...) PRINTF(2, 3);
+void sv_stop(struct sv *sv, bool quit);
+bool sv_arm(struct sv *sv); /* the fencer's deadline; false once it has passed */
+
+/* sv_setup.c */
+int sv_setup(struct sv *sv, const struct run_options *opt, struct err *e) MUSTCHECK;
+void sv_teardown(struct sv *sv);
+
+/* sv_services.c */
+void sv_services_start(struct sv *sv);
+void sv_services_tick(struct sv *sv);
+void sv_services_stop(struct sv *sv); /* at the very end; bounded */
+void sv_poke(struct sv *sv, enum service_id id);
+void sv_tell(struct sv *sv, enum service_id id, const struct channel_msg *msg);
+size_t sv_spared(const struct sv *sv, pid_t *out, size_t max);
+
+/* sv_jobs.c */
+void sv_job_prepare(struct sv *sv);
+void sv_job_configure(struct sv *sv);
+void sv_side_next(struct sv *sv); /* starts what waits for the side lane, if it is free */
+void sv_job_kill(struct sv *sv, enum sv_lane lane);
+void sv_jobs_init(struct sv *sv);
+
+/* sv_postgres.c */
+void sv_pg_init(struct sv *sv);
+void sv_pg_start(struct sv *sv);
+void sv_pg_look(struct sv *sv); /* the monitor has news */
+void sv_pg_stop(struct sv *sv, enum ladder_cause cause);
+void sv_pg_next_rung(struct sv *sv);
+void sv_pg_settle(struct sv *sv); /* is everything gone? */
+void sv_pg_signal(struct sv *sv, int sig);
+
+/* sv_orders.c */
+void sv_order(struct sv *sv, const struct order *o, struct order_reply *r);
+void sv_fence_want(struct sv *sv, bool on, const char *by, const char *reason);
+void sv_ops_update(struct sv *sv);
+void sv_op_finish(struct sv *sv, enum order_kind kind, enum err_kind err, const char *why);

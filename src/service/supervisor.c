@@ -1,0 +1,382 @@
+/*
+ * supervisor - PID 1: starts, watches and stops everything else.
+ *
+ * Process: supervisor.  One loop: signals, exits, messages and timers come in, each becomes one
+ * event for the state table, the table's action is run, the result is published on the board.
+ * Nothing here waits: whatever touches a disk, a network or SQL is another process.
+ *
+ *   sv_setup     descriptors, folders, lock, board
+ *   sv_services  the processes that run as long as we do
+ *   sv_jobs      the processes that run to their end
+ *   sv_postgres  start, ladder, tree
+ *   sv_orders    what people ask for, and the fence
+ */
+#include "service/supervisor.h"
+
+#include <signal.h>
+#include <stdarg.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/epoll.h>
+#include <sys/inotify.h>
+#include <sys/signalfd.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "service/sv.h"
+
+#define SV_TICK_MS 1000
+#define SV_SETTLED_MS 60000 /* postgres that ran so long has no crash history */
+#define SV_SPACE_MS 3000
+#define SV_RELOAD_MS 300
+
+/* ---- state ---- */
+
+void
+sv_publish(struct sv *sv)
+{
+	sv->dirty = true;
+}
+
+static void
+sv_flush(struct sv *sv)
+{
+	if (!sv->dirty)
+		return;
+	sv->dirty = false;
+	sv->st.fenced = sv->fence.want;
+	sv->st.fence_durable = sv->fence.want && sv->fence.written == 1;
+	sv->st.stopping = sv->want_stop;
+	sv->st.orphans = proc_orphans(sv->procs);
+	sv->st.lease_deadline_ns = board_deadline_ns(sv->board);
+	shared_write(sv->board, SEC_SUPERVISOR, &sv->st);
+	for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++)
+		if (i != SERVICE_LOGGER)
+			sv_poke(sv, (enum service_id)i);
+}
+
+void
+sv_reason(struct sv *sv, const char *fmt, ...)
+{
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(sv->st.reason, sizeof(sv->st.reason), fmt, ap);
+	va_end(ap);
+	sv_publish(sv);
+}
+
+bool
+sv_arm(struct sv *sv)
+{
+	return board_deadline_move(sv->board, clock_boot_ns() + sv->opt.watchdog_ms * MS_NS) == 0;
+}
+
+static void
+sv_back_off(struct sv *sv)
+{
+	int64_t pause_ms = restart_after(&sv->pg_restart, clock_boot_ms());
+
+	if (sv->st.state == FSM_FAILED && pause_ms < RESTART_FIRST_MS)
+		pause_ms = RESTART_FIRST_MS;
+	if (sv->st.paused) {
+		sv_reason(sv, "paused: postgres is started again by resume or restart");
+		return;
+	}
+	sv->st.backoff_until_ns = clock_boot_ns() + pause_ms * MS_NS;
+	loop_timer_in(sv->loop, &sv->retry, pause_ms);
+	if (pause_ms > 0)
+		log_warning("postgres is held back", F_INT("pause_ms", pause_ms));
+}
+
+static void
+sv_claim_standalone(struct sv *sv)
+{
+	static struct pg_facts facts;
+
+	shared_read(sv->board, SEC_POSTGRES, &facts);
+	sv->promote_from = facts.timeline ? facts.timeline : sv->st.plan.timeline;
+}
+
+/* Runs the action of a transition; returns the event that follows from it at once, if any. */
+static enum fsm_event
+sv_act(struct sv *sv, enum fsm_action action)
+{
+	switch (action) {
+	case FSM_DO_PREPARE:
+		sv_job_prepare(sv);
+		break;
+	case FSM_DO_START_PRIMARY:
+	case FSM_DO_START_STANDBY:
+		sv_pg_start(sv);
+		break;
+	case FSM_DO_CLAIM:
+		/* Standalone: the lease is always ours. */
+		sv_claim_standalone(sv);
+		return FSM_EV_LEASE_MINE;
+	case FSM_DO_PROMOTE:
+		sv->want_promote = true;
+		loop_timer_in(sv->loop, &sv->promote_late, sv->st.plan.start_delay_ms);
+		sv_side_next(sv);
+		break;
+	case FSM_DO_STOP_ORDERLY:
+		sv_pg_stop(sv, sv->want_stop ? LADDER_STOP : LADDER_RESTART);
+		break;
+	case FSM_DO_STOP_FAST:
+		sv_pg_stop(sv, sv->fence.want ? (sv->fence.now ? LADDER_FENCE_NOW : LADDER_FENCE)
+					      : LADDER_STOP);
+		break;
+	case FSM_DO_STOP_NOW:
+		sv_pg_stop(sv, LADDER_NOW);
+		break;
+	case FSM_DO_BACK_OFF:
+		sv_back_off(sv);
+		break;
+	case FSM_DO_WATCH_SPACE:
+		loop_timer_in(sv->loop, &sv->retry, SV_SPACE_MS);
+		break;
+	case FSM_DO_EXIT:
+		sv->done = true;
+		break;
+	case FSM_DO_NOTHING:
+	case FSM_ACTIONS:
+		break;
+	}
+	return FSM_EV_NONE;
+}
+
+void
+sv_event(struct sv *sv, enum fsm_event ev, const char *detail)
+{
+	while (ev != FSM_EV_NONE) {
+		struct fsm_step step = fsm_step((enum fsm_state)sv->st.state, ev);
+		enum fsm_state from = (enum fsm_state)sv->st.state;
+
+		if (!step.moves) {
+			log_debug("event changes nothing", F_STR("state", fsm_state_text(from)),
+				F_STR("event", fsm_event_text(ev)), F_STR("why", step.sentence));
+			return;
+		}
+		loop_timer_off(&sv->retry);
+		loop_timer_off(&sv->promote_late);
+		sv->st.backoff_until_ns = 0;
+		sv->st.state = step.next;
+		sv->st.since_wall_us = clock_wall_us();
+		sv->st.since_boot_ns = clock_boot_ns();
+		sv_reason(sv, detail && *detail ? "%s: %s" : "%s", step.sentence, detail);
+		log_info("state", F_STR("from", fsm_state_text(from)),
+			F_STR("to", fsm_state_text(step.next)), F_STR("event", fsm_event_text(ev)),
+			F_STR("reason", sv->st.reason));
+		ev = sv_act(sv, step.action);
+		detail = NULL;
+	}
+	sv_ops_update(sv);
+}
+
+void
+sv_stop(struct sv *sv, bool quit)
+{
+	bool again = sv->want_stop;
+
+	sv->want_stop = true;
+	sv_publish(sv);
+	if (quit && !sv->quit) {
+		sv->quit = true;
+		log_info("immediate stop requested");
+		if (!again)
+			sv_event(sv, FSM_EV_STOP, NULL);
+		if (sv->pg)
+			sv_pg_stop(sv, LADDER_QUIT);
+		return;
+	}
+	if (again) {
+		log_warning("second request to stop: taking the next rung");
+		sv_pg_next_rung(sv);
+		return;
+	}
+	log_info("stop requested");
+	/* A stop in the middle of an orderly restart keeps its rungs, but inside the stop's budget.
+	 */
+	if (sv->st.state == FSM_HANDOVER)
+		sv_pg_stop(sv, LADDER_STOP);
+	sv_event(sv, FSM_EV_STOP, NULL);
+}
+
+/* ---- what wakes us ---- */
+
+static void
+sv_on_tick(struct loop_timer *t, void *arg)
+{
+	struct sv *sv = arg;
+	int64_t ms = sv->opt.watchdog_ms / 4 < SV_TICK_MS ? sv->opt.watchdog_ms / 4 : SV_TICK_MS;
+
+	/* Deadlines first: after a stall this decides before anything else happens. */
+	if (board_deadline_ns(sv->board) != 0 && !sv_arm(sv) && !sv->st.watchdog_fired_wall_us) {
+		sv->st.watchdog_fired_wall_us = clock_wall_us();
+		log_error("watchdog: the supervisor missed its own deadline");
+		sv_event(sv, FSM_EV_WATCHDOG, NULL);
+	}
+	board_beat(sv->board, SERVICE_SUPERVISOR);
+	loop_timer_in(sv->loop, t, ms);
+	if (sv->pg && sv->pg_accepted && sv->pg_restart.count > 0 &&
+		clock_boot_ns() - sv->st.pg_started_boot_ns > SV_SETTLED_MS * MS_NS)
+		restart_forget(&sv->pg_restart);
+	sv_services_tick(sv);
+	sv_pg_look(sv);
+}
+
+static void
+sv_on_retry(struct loop_timer *t, void *arg)
+{
+	struct sv *sv = arg;
+
+	(void)t;
+	if (sv->st.state == FSM_SPACE) {
+		sv->want_space = true;
+		sv_side_next(sv);
+		return;
+	}
+	sv_event(sv, FSM_EV_RETRY, NULL);
+}
+
+static void
+sv_on_promote_late(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	sv_event(arg, FSM_EV_PROMOTE_LATE, NULL);
+}
+
+static void
+sv_on_reload_soon(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	sv_job_configure(arg);
+}
+
+static void
+sv_dump(struct sv *sv)
+{
+	struct channel_msg msg;
+
+	log_info("status", F_STR("state", fsm_state_text((enum fsm_state)sv->st.state)),
+		F_STR("reason", sv->st.reason), F_INT("postgres_pid", sv->st.pg_pid),
+		F_INT("starts", sv->st.pg_starts), F_INT("fenced", sv->fence.want),
+		F_INT("orphans", proc_orphans(sv->procs)));
+	channel_msg_init(&msg, MSG_REOPEN, 0, NULL, 0);
+	sv_tell(sv, SERVICE_LOGGER, &msg);
+}
+
+static void
+sv_on_signal(struct loop_fd *src, uint32_t events, void *arg)
+{
+	struct signalfd_siginfo si;
+	struct sv *sv = arg;
+	struct err e;
+
+	(void)events;
+	while (read(src->fd, &si, sizeof(si)) == sizeof(si)) {
+		switch (si.ssi_signo) {
+		case SIGCHLD:
+			if (proc_reap(sv->procs, &e) < 0)
+				log_error("cannot reap", F_STR("error", e.msg));
+			sv_pg_settle(sv);
+			break;
+		case SIGTERM:
+		case SIGINT:
+			sv_stop(sv, false);
+			break;
+		case SIGQUIT:
+			sv_stop(sv, true);
+			break;
+		case SIGHUP:
+			sv_job_configure(sv);
+			break;
+		case SIGUSR1:
+			sv_dump(sv);
+			break;
+		default:
+			break;
+		}
+	}
+}
+
+static void
+sv_on_inotify(struct loop_fd *src, uint32_t events, void *arg)
+{
+	_Alignas(struct inotify_event) char raw[4096];
+	struct sv *sv = arg;
+	bool any = false;
+
+	(void)events;
+	while (read(src->fd, raw, sizeof(raw)) > 0)
+		any = true;
+	/* A symlink swap is several events; look once, when it is quiet. */
+	if (any)
+		loop_timer_in(sv->loop, &sv->reload_soon, SV_RELOAD_MS);
+}
+
+/* ---- life ---- */
+
+static int
+sv_begin(struct sv *sv, struct err *e)
+{
+	loop_timer_init(&sv->tick, sv_on_tick, sv);
+	loop_timer_init(&sv->retry, sv_on_retry, sv);
+	loop_timer_init(&sv->promote_late, sv_on_promote_late, sv);
+	loop_timer_init(&sv->reload_soon, sv_on_reload_soon, sv);
+	sv_jobs_init(sv);
+	sv_pg_init(sv);
+	if (loop_add(sv->loop, &sv->signal_src, sv->signals, EPOLLIN, sv_on_signal, sv, e) < 0)
+		return -1;
+	if (sv->inotify >= 0 && loop_add(sv->loop, &sv->inotify_src, sv->inotify, EPOLLIN,
+					sv_on_inotify, sv, e) < 0)
+		return -1;
+	sv->fence.written = -1;
+	sv->st.state = FSM_BOOT;
+	sv->st.since_wall_us = clock_wall_us();
+	sv->st.since_boot_ns = clock_boot_ns();
+	sv->st.tree_gone = true;
+	sv_reason(sv, "%s", fsm_state_sentence(FSM_BOOT));
+	sv_flush(sv);
+	sv->dirty = true; /* the services' pids come next */
+	sv_services_start(sv);
+	sv_on_tick(&sv->tick, sv);
+	sv_side_next(sv); /* reads the fence flag before anything else */
+	return 0;
+}
+
+static int
+sv_run(struct sv *sv, struct err *e)
+{
+	if (sv_begin(sv, e) < 0)
+		return -1;
+	while (!sv->done) {
+		sv_flush(sv);
+		if (loop_turn(sv->loop, SV_TICK_MS, e) < 0)
+			return -1;
+	}
+	sv_flush(sv);
+	return 0;
+}
+
+int
+supervisor_main(const struct run_options *opt)
+{
+	static struct sv
+		sv; /* too large for a stack, and PID 1 should not depend on malloc for it */
+	struct err e;
+
+	if (sv_setup(&sv, opt, &e) < 0) {
+		fprintf(stderr, "podgres: %s\n", e.msg);
+		sv_teardown(&sv);
+		return err_exit(&e);
+	}
+	if (sv_run(&sv, &e) < 0) {
+		log_error("supervisor failed", F_STR("error", e.msg));
+		sv.exit_code = err_exit(&e);
+	}
+	log_info("stopped", F_INT("code", sv.exit_code));
+	sv_services_stop(&sv);
+	sv_teardown(&sv);
+	return sv.exit_code;
+}
