@@ -18,10 +18,11 @@ enum order_mode { ORDER_MODE_DEFAULT, ORDER_MODE_SMART, ORDER_MODE_FAST, ORDER_M
 
 /* Fixed size: travels over a channel. */
 struct order {
-	uint32_t kind; /* enum order_kind */
-	uint32_t mode; /* enum order_mode: restart and fence */
+	uint32_t kind;     /* enum order_kind */
+	uint32_t mode;     /* enum order_mode: restart and fence */
 	char idem_key[64]; /* Idempotency-Key, "" for none */
-	char by[64];       /* who asked, for the log and the fence reason: "unix:uid=0", "cert:CN", "token" */
+	char by[64];       /* who asked, for the log and the fence reason: "unix:uid=0", "cert:CN",
+			      "token" */
 	char reason[128];  /* given by the caller, "" for none */
 };
 
@@ -47,5 +48,5 @@ struct operation {
 const char *order_text(enum order_kind kind);
 const char *order_path(enum order_kind kind);
 enum fsm_event order_event(enum order_kind kind);
-const char *order_brings(enum order_kind kind); /* NULL: implemented */
+const char *order_brings(enum order_kind kind);               /* NULL: implemented */
 int order_mode_parse(const char *text, enum order_mode *out); /* -1: no such mode */
