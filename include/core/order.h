@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "base/err.h"
 #include "core/fsm.h"
 
 enum order_kind {
@@ -50,3 +51,14 @@ const char *order_path(enum order_kind kind);
 enum fsm_event order_event(enum order_kind kind);
 const char *order_brings(enum order_kind kind);               /* NULL: implemented */
 int order_mode_parse(const char *text, enum order_mode *out); /* -1: no such mode */
+
+/* One parameter, from the query or the body: mode (fence and restart only), reason, wait.  Strict:
+ * anything else is ERR_INVALID.  o->kind must be set. */
+int order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value,
+	struct err *e) MUSTCHECK;
+/* The body: nothing, or a JSON object of strings with the same names. */
+int order_json(
+	struct order *o, int64_t *wait_ms, const char *text, size_t len, struct err *e) MUSTCHECK;
+int order_idem_key(struct order *o, const char *text, struct err *e) MUSTCHECK;
+/* Patroni's ?lag=: bytes, or with B, kB, MB, GB, TB in powers of 1024. */
+int order_lag_parse(const char *text, int64_t *out_bytes, struct err *e) MUSTCHECK;
