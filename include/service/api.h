@@ -22,14 +22,14 @@ struct api_view {
 	struct supervisor_status sup;
 	struct pg_facts pg;
 	struct log_facts log;
-	struct job_report job; /* SEC_JOB_MAIN */
+	struct job_report job;       /* SEC_JOB_MAIN */
 	int64_t now_ns, now_wall_us; /* of the last refresh */
 };
 
 void api_view_refresh(struct api_view *v);
 /* Seconds since a boot time; negative when that is 0. */
 double api_view_age(const struct api_view *v, int64_t at_ns);
-bool api_view_seen(const struct api_view *v); /* the facts are about the postmaster that runs */
+bool api_view_seen(const struct api_view *v);   /* the facts are about the postmaster that runs */
 int64_t api_view_lag(const struct api_view *v); /* bytes not replayed; negative: unknown */
 const struct operation *api_view_operation(const struct api_view *v, const char *id);
 void api_health_in(const struct api_view *v, const struct run_options *opt, struct health_in *out);

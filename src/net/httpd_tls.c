@@ -155,7 +155,7 @@ tls_read_file(const char *path, char **out, struct err *e)
 static gnutls_datum_t
 tls_datum(char *text)
 {
-	return (gnutls_datum_t){(unsigned char *)text, (unsigned)strlen(text)};
+	return (gnutls_datum_t){(unsigned char *)text, text ? (unsigned)strlen(text) : 0};
 }
 
 static int

@@ -1,8 +1,8 @@
 /*
  * api_auth - who may give orders.
  *
- * Process: api.  Whoever is root or our own user at the other end of the unix socket, whoever shows a
- * certificate of the configured CA, and whoever knows the token of the mounted file.
+ * Process: api.  Whoever is root or our own user at the other end of the unix socket, whoever shows
+ * a certificate of the configured CA, and whoever knows the token of the mounted file.
  */
 #include <fcntl.h>
 #include <stdio.h>

@@ -50,7 +50,9 @@ patroni_role(struct api_call *c)
 		return "primary";
 	if (api_view_seen(v) && v->pg.known && v->pg.in_recovery)
 		return "replica";
-	return v->sup.plan.standby ? "replica" : v->sup.plan.system_id ? "demoted" : "uninitialized";
+	return v->sup.plan.standby     ? "replica"
+	       : v->sup.plan.system_id ? "demoted"
+				       : "uninitialized";
 }
 
 static void
@@ -225,7 +227,8 @@ cluster_self(struct json *j, struct api_call *c)
 	json_kstr(j, "state", streams ? "streaming" : patroni_state(c));
 	cluster_address(j, c);
 	if (api_view_seen(v) && v->pg.known) {
-		uint64_t end = v->pg.replay_lsn + (uint64_t)(api_view_lag(v) > 0 ? api_view_lag(v) : 0);
+		uint64_t end =
+			v->pg.replay_lsn + (uint64_t)(api_view_lag(v) > 0 ? api_view_lag(v) : 0);
 
 		json_kint(j, "timeline", v->pg.timeline);
 		if (v->pg.in_recovery) {

@@ -1,9 +1,9 @@
 /*
  * api_order - orders, the operations that come of them, and those who wait for either.
  *
- * Process: api.  An order goes to the supervisor as one message; the request is held until its reply,
- * and with ?wait= on until the operation has ended on the board.  The supervisor pokes us whenever
- * it publishes; the tick looks too.
+ * Process: api.  An order goes to the supervisor as one message; the request is held until its
+ * reply, and with ?wait= on until the operation has ended on the board.  The supervisor pokes us
+ * whenever it publishes; the tick looks too.
  */
 #include <stdio.h>
 #include <string.h>
@@ -12,6 +12,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "service/api.h"
+#include "sys/channel.h"
 
 #define REPLY_MS 5000 /* for the supervisor to take or refuse an order */
 
@@ -19,10 +20,10 @@ struct api_wait {
 	LIST_ENTRY(api_wait) link;
 	struct api *a;
 	struct httpd_req *req;
-	uint64_t msg_id;            /* of the order */
+	uint64_t msg_id; /* of the order */
 	enum order_kind kind;
-	char op_id[ORDER_ID_SIZE];  /* "" until the supervisor has replied */
-	int64_t wait_ms;            /* 0: answer when taken */
+	char op_id[ORDER_ID_SIZE]; /* "" until the supervisor has replied */
+	int64_t wait_ms;           /* 0: answer when taken */
 	int64_t deadline_ns;
 };
 
@@ -70,8 +71,8 @@ api_json_operation(struct json *j, const struct operation *op)
 
 /* {"operation":{...}}, with "error" when kind is one. */
 static void
-reply_operation(struct httpd_req *req, int status, const struct operation *op,
-	enum err_kind kind, const char *message)
+reply_operation(struct httpd_req *req, int status, const struct operation *op, enum err_kind kind,
+	const char *message)
 {
 	AUTO(buf_deinit) struct buf b = {0};
 	char location[64];
@@ -88,9 +89,9 @@ reply_operation(struct httpd_req *req, int status, const struct operation *op,
 	json_end_obj(&j);
 	buf_putc(&b, '\n');
 	snprintf(location, sizeof(location), "/v1/operations/%s", op->id);
-	httpd_reply(req, &(struct httpd_answer){.status = status,
-				 .take_body = &b,
-				 .header = {{"Location", location}}});
+	httpd_reply(req,
+		&(struct httpd_answer){
+			.status = status, .take_body = &b, .header = {{"Location", location}}});
 }
 
 static int
@@ -376,12 +377,22 @@ api_operations(struct api_call *c)
 void
 api_json_operations(struct json *j, const struct api_view *v)
 {
-	uint32_t end = v->sup.operations;
-	uint32_t n = end < SHARED_OPERATIONS ? end : SHARED_OPERATIONS;
+	const struct operation *sorted[SHARED_OPERATIONS];
+	int n = 0;
 
+	for (int i = 0; i < SHARED_OPERATIONS; i++) {
+		const struct operation *op = &v->sup.operation[i];
+		int at = n;
+
+		if (!*op->id)
+			continue;
+		for (; at > 0 && sorted[at - 1]->started_wall_us > op->started_wall_us; at--)
+			sorted[at] = sorted[at - 1];
+		sorted[at] = op;
+		n++;
+	}
 	json_arr(j);
-	for (uint32_t i = end - n; i < end; i++)
-		if (*v->sup.operation[i % SHARED_OPERATIONS].id)
-			api_json_operation(j, &v->sup.operation[i % SHARED_OPERATIONS]);
+	for (int i = 0; i < n; i++)
+		api_json_operation(j, sorted[i]);
 	json_end_arr(j);
 }

@@ -20,13 +20,14 @@ probe_reply(struct api_call *c, const struct health *health)
 	json_obj(&j);
 	json_kbool(&j, "ok", health->ok);
 	json_kstr(&j, "state",
-		fsm_state_text(v->sup.state < FSM_STATES ? (enum fsm_state)v->sup.state : FSM_FAILED));
+		fsm_state_text(
+			v->sup.state < FSM_STATES ? (enum fsm_state)v->sup.state : FSM_FAILED));
 	json_kstr(&j, "reason", health->reason);
 	json_end_obj(&j);
 	buf_putc(b, '\n');
-	httpd_reply(c->req, &(struct httpd_answer){.status = health->ok ? 200 : 503,
-				    .body = buf_str(b),
-				    .len = b->len});
+	httpd_reply(c->req,
+		&(struct httpd_answer){
+			.status = health->ok ? 200 : 503, .body = buf_str(b), .len = b->len});
 }
 
 static void

@@ -8,7 +8,12 @@
 
 #include "service/api.h"
 
-enum { GET = HTTPD_GET | HTTPD_HEAD, POST = HTTPD_POST, DELETE = HTTPD_DELETE, OPTIONS = HTTPD_OPTIONS };
+enum {
+	GET = HTTPD_GET | HTTPD_HEAD,
+	POST = HTTPD_POST,
+	DELETE = HTTPD_DELETE,
+	OPTIONS = HTTPD_OPTIONS
+};
 enum { HTTP = 1 << API_HTTP, METRICS = 1 << API_METRICS, CONTROL = 1 << API_CONTROL };
 enum auth { OPEN, STATUS, ORDER };
 
@@ -187,8 +192,9 @@ api_index(struct api_call *c)
 						       : "DEL",
 				r->path, r->sentence);
 	}
-	httpd_reply(c->req, &(struct httpd_answer){
-				    .status = 200, .type = "text/plain; charset=utf-8", .take_body = &b});
+	httpd_reply(c->req,
+		&(struct httpd_answer){
+			.status = 200, .type = "text/plain; charset=utf-8", .take_body = &b});
 }
 
 static void
@@ -203,8 +209,9 @@ reply_later(struct api_call *c, const char *sentence)
 void
 api_later_members(struct api_call *c)
 {
-	reply_later(c, "members ask each other by the Kubernetes lease, which this version does not "
-		       "have yet");
+	reply_later(c,
+		"members ask each other by the Kubernetes lease, which this version does not "
+		"have yet");
 }
 
 void
