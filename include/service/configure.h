@@ -14,7 +14,7 @@
 /*
  * Renders, checks and writes; never touches a file when the result would not load.
  *
- * Reads of plan: postgres, bindir, major, waldir, superuser, database, standby.
+ * Reads of plan: postgres, bindir, major, waldir, superuser, huge_pages_off.
  * Sets of plan: port, socket_dir, config_hash, archive; adds warnings.
  *
  * Returns 0 when the files are in place; 0 with plan->config_error set when the new configuration
