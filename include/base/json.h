@@ -48,3 +48,7 @@ void json_ktime(struct json *j, const char *key, int64_t wall_us);
 
 /* The escaped text without quotes, appended to out. */
 void json_escape(struct buf *out, const char *s, size_t n);
+/* Length of the UTF-8 sequence at s, which has n > 0 bytes; 0: what stands there is not UTF-8. */
+size_t json_utf8_len(const char *s, size_t n);
+/* Appends text as it is but for what is not UTF-8, which becomes U+FFFD. */
+void json_repair(struct buf *out, const char *s, size_t n);

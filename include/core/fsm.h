@@ -46,14 +46,14 @@ enum fsm_action {
 enum fsm_postgres { FSM_PG_NONE, FSM_PG_RECOVERY, FSM_PG_WRITABLE, FSM_PG_STOPPING };
 
 struct fsm_step {
-	bool moves;               /* false: nothing happens, and sentence says why */
+	bool moves; /* false: nothing happens, and sentence says why */
 	enum fsm_state next;
 	enum fsm_action action;
-	const char *sentence;     /* never NULL, static */
+	const char *sentence; /* never NULL, static */
 };
 
 struct fsm_step fsm_step(enum fsm_state from, enum fsm_event event);
-const char *fsm_state_text(enum fsm_state s);     /* "primary" */
+const char *fsm_state_text(enum fsm_state s); /* "primary" */
 const char *fsm_state_sentence(enum fsm_state s);
 enum fsm_postgres fsm_state_postgres(enum fsm_state s);
 const char *fsm_event_text(enum fsm_event ev);

@@ -5,6 +5,7 @@
 
 #include <stdint.h>
 
+#include "base/err.h"
 #include "core/fsm.h"
 
 enum order_kind {
@@ -18,10 +19,11 @@ enum order_mode { ORDER_MODE_DEFAULT, ORDER_MODE_SMART, ORDER_MODE_FAST, ORDER_M
 
 /* Fixed size: travels over a channel. */
 struct order {
-	uint32_t kind; /* enum order_kind */
-	uint32_t mode; /* enum order_mode: restart and fence */
+	uint32_t kind;     /* enum order_kind */
+	uint32_t mode;     /* enum order_mode: restart and fence */
 	char idem_key[64]; /* Idempotency-Key, "" for none */
-	char by[64];       /* who asked, for the log and the fence reason: "unix:uid=0", "cert:CN", "token" */
+	char by[64];       /* who asked, for the log and the fence reason: "unix:uid=0", "cert:CN",
+			      "token" */
 	char reason[128];  /* given by the caller, "" for none */
 };
 
@@ -47,5 +49,16 @@ struct operation {
 const char *order_text(enum order_kind kind);
 const char *order_path(enum order_kind kind);
 enum fsm_event order_event(enum order_kind kind);
-const char *order_brings(enum order_kind kind); /* NULL: implemented */
+const char *order_brings(enum order_kind kind);               /* NULL: implemented */
 int order_mode_parse(const char *text, enum order_mode *out); /* -1: no such mode */
+
+/* One parameter, from the query or the body: mode (fence and restart only), reason, wait.  Strict:
+ * anything else is ERR_INVALID.  o->kind must be set. */
+int order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value,
+	struct err *e) MUSTCHECK;
+/* The body: nothing, or a JSON object of strings with the same names. */
+int order_json(
+	struct order *o, int64_t *wait_ms, const char *text, size_t len, struct err *e) MUSTCHECK;
+int order_idem_key(struct order *o, const char *text, struct err *e) MUSTCHECK;
+/* Patroni's ?lag=: bytes, or with B, kB, MB, GB, TB in powers of 1024. */
+int order_lag_parse(const char *text, int64_t *out_bytes, struct err *e) MUSTCHECK;

@@ -48,9 +48,9 @@ struct spec_refs {
 enum spec_bool { SPEC_UNSET = -1, SPEC_FALSE = 0, SPEC_TRUE = 1 };
 
 struct spec_initdb {
-	char *database;  /* default "app" when the manifest has bootstrap.initdb, else "" */
-	char *owner;     /* default: the database's name */
-	char *secret;    /* name of the Secret with username and password, "" for none */
+	char *database; /* default "app" when the manifest has bootstrap.initdb, else "" */
+	char *owner;    /* default: the database's name */
+	char *secret;   /* name of the Secret with username and password, "" for none */
 	struct spec_list options; /* bootstrap.initdb.options, passed on as they are */
 	enum spec_bool data_checksums;
 	char *encoding, *locale, *locale_collate, *locale_ctype, *locale_provider;
@@ -59,6 +59,15 @@ struct spec_initdb {
 	struct spec_list post_init_sql, post_init_application_sql, post_init_template_sql;
 	struct spec_refs post_init_sql_refs, post_init_application_sql_refs,
 		post_init_template_sql_refs;
+};
+
+/* An external cluster that replica.source, recovery or pg_basebackup may name. */
+struct spec_external {
+	char *name;
+	struct spec_param *param; /* connectionParameters in the manifest's order */
+	size_t params;
+	struct spec_ref password, ssl_cert, ssl_key, ssl_root_cert; /* name "": not given */
+	struct spec_at at;
 };
 
 enum spec_bootstrap { SPEC_BOOT_INITDB, SPEC_BOOT_RECOVERY, SPEC_BOOT_PG_BASEBACKUP };
@@ -78,8 +87,14 @@ struct spec {
 	bool superuser_access;    /* enableSuperuserAccess */
 	char *superuser_secret;   /* name of the Secret */
 	bool replica_enabled;     /* replica.enabled */
-	char *replica_conninfo;   /* from externalClusters[replica.source].connectionParameters; "" */
-	struct spec_list fenced;  /* annotation cnpg.io/fencedInstances; "*" is everybody */
+	char *replica_source;     /* replica.source */
+	char *replica_conninfo;   /* from externalClusters[replica.source].connectionParameters; "".
+				     Without password and certificates: those are files, see
+				     spec_external_of(s, s->replica_source) */
+	char *bootstrap_source;   /* source of pg_basebackup or recovery; "" */
+	struct spec_external *external; /* externalClusters */
+	size_t externals;
+	struct spec_list fenced; /* annotation cnpg.io/fencedInstances; "*" is everybody */
 	int64_t start_delay_ms, stop_delay_ms, smart_shutdown_ms, switchover_delay_ms,
 		failover_delay_ms;
 	int64_t maximum_lag_bytes;  /* probes.readiness.maximumLag; -1: none */
@@ -91,9 +106,10 @@ struct spec {
 
 /* A finding of the reader, in the order of the file. */
 struct spec_note {
-	bool error; /* else a warning */
+	bool error; /* else a warning, or only a remark: */
+	bool info;  /* nothing is wrong: "for Kubernetes objects only", "another kind, ignored" */
 	struct spec_at at;
-	char text[320]; /* "spec.instances: …, expected …"; without FILE:LINE:COL */
+	char text[320]; /* "spec.instances: ..., expected ..."; without FILE:LINE:COL */
 };
 
 struct spec_notes {
@@ -101,14 +117,32 @@ struct spec_notes {
 	size_t n;
 };
 
-/* Reads a manifest.  Returns 0 with *out even when there are warnings; -1 with ERR_CONFIG when a note
- * is an error (*e holds the first, as "FILE:LINE:COL: ...") or the text is not YAML.  notes may be
- * NULL.  file is for messages only. */
+/* Where a manifest comes from and what is wanted of it. */
+struct spec_source {
+	const char *file; /* for messages only */
+	const char
+		*cluster; /* CLUSTER_NAME: which Cluster of several; NULL or "": there is but one */
+	bool checking;    /* `podgres check`: no Cluster at all, or several, is fine */
+};
+
+/*
+ * Reads a manifest: one or more YAML documents, or a List of objects.  Returns 0 with *out even
+ * when there are warnings; -1 with ERR_CONFIG when a note is an error (*e holds the first, as
+ * "FILE:LINE:COL: ...") or the text is not YAML, which then is a note as well.  notes may be NULL.
+ * When checking, *out is the first Cluster or the defaults.
+ */
+int spec_parse_from(struct spec **out, const char *text, size_t len,
+	const struct spec_source *source, struct spec_notes *notes, struct err *e) MUSTCHECK;
+/* The same for the one Cluster of a file. */
 int spec_parse(struct spec **out, const char *text, size_t len, const char *file,
 	struct spec_notes *notes, struct err *e) MUSTCHECK;
-/* Reads the file (at most 4 MiB); path "" gives the defaults of "no manifest". */
+/* Reads the file (at most 4 MiB) for the Cluster named by CLUSTER_NAME in the environment, if set;
+ * path "" gives the defaults of "no manifest". */
 int spec_load(
 	struct spec **out, const char *path, struct spec_notes *notes, struct err *e) MUSTCHECK;
 struct spec *spec_free(struct spec *s);
 DEFINE_AUTO(struct spec *, spec_free)
 void spec_notes_deinit(struct spec_notes *n);
+
+/* NULL: no external cluster has this name. */
+const struct spec_external *spec_external_of(const struct spec *s, const char *name);

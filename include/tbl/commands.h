@@ -8,21 +8,20 @@
  */
 COMMAND(RUN, "run", cmd_run, RUN, "[OPTION...]",
 	"PID 1: prepare PGDATA, start, watch, fence and stop postgres, serve HTTP", NULL)
-COMMAND(STATUS, "status", cmd_missing, LOOK, "[--json] [-v]",
-	"this instance as its manager sees it, for a person", "status is not there yet")
-COMMAND(PSQL, "psql", cmd_missing, LOOK, "[PSQL-ARG...]", "exec psql on this instance's socket",
-	"psql is not there yet")
-COMMAND(PROMOTE, "promote", cmd_missing, ORDER, "", "make this standby the primary", "orders are not there yet")
+COMMAND(STATUS, "status", cmd_status, LOOK, "[--json] [-v]",
+	"this instance as its manager sees it, for a person", NULL)
+COMMAND(PSQL, "psql", cmd_psql, LOOK, "[PSQL-ARG...]", "exec psql on this instance's socket", NULL)
+COMMAND(PROMOTE, "promote", cmd_order, ORDER, "", "make this standby the primary", NULL)
 COMMAND(SWITCHOVER, "switchover", cmd_missing, ORDER, "[TARGET]",
 	"hand the primary's role to another member",
 	"switchover needs the Kubernetes lease, which this version does not have yet")
-COMMAND(FENCE, "fence", cmd_missing, ORDER, "on|off [--mode immediate] [--reason TEXT]",
-	"stop postgres and keep it stopped, also after a restart; or let it run again", "orders are not there yet")
-COMMAND(RESTART, "restart", cmd_missing, ORDER, "[--mode smart|fast|immediate]",
-	"stop postgres and start it again", "orders are not there yet")
-COMMAND(RELOAD, "reload", cmd_missing, ORDER, "", "read the manifest again and reload postgres", "orders are not there yet")
-COMMAND(PAUSE, "pause", cmd_missing, ORDER, "on|off",
-	"keep podgres from acting by itself: no restart after a crash", "orders are not there yet")
+COMMAND(FENCE, "fence", cmd_order, ORDER, "on|off [--mode immediate] [--reason TEXT]",
+	"stop postgres and keep it stopped, also after a restart; or let it run again", NULL)
+COMMAND(RESTART, "restart", cmd_order, ORDER, "[--mode smart|fast|immediate]",
+	"stop postgres and start it again", NULL)
+COMMAND(RELOAD, "reload", cmd_order, ORDER, "", "read the manifest again and reload postgres", NULL)
+COMMAND(PAUSE, "pause", cmd_order, ORDER, "on|off",
+	"keep podgres from acting by itself: no restart after a crash", NULL)
 COMMAND(REINIT, "reinit", cmd_missing, ORDER, "",
 	"throw this copy away and clone it again from another member",
 	"reinit needs cloning from another member, which this version does not have yet")
@@ -49,3 +48,5 @@ COMMAND(SERVICE, "service", service_main, HIDDEN, "NAME",
 	"an auxiliary process; started by the supervisor alone", NULL)
 COMMAND(JOB, "job", job_main, HIDDEN, "NAME RUN [ARG...]",
 	"work that runs to its end; started by the supervisor alone", NULL)
+COMMAND(DOCS, "docs", cmd_docs, HIDDEN, "man1|man5|names",
+	"the sections of the manual that come from tables", NULL)

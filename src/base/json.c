@@ -17,11 +17,12 @@ json_init(struct json *j, struct buf *out)
 
 /* ---- text ---- */
 
-/* Length of the UTF-8 sequence at s (RFC 3629: shortest form, no surrogates, to U+10FFFF), or 0. */
-static size_t
-json_utf8_len(const unsigned char *s, size_t n)
+/* RFC 3629: shortest form, no surrogates, to U+10FFFF. */
+size_t
+json_utf8_len(const char *s, size_t n)
 {
-	unsigned char c = s[0], lo = 0x80, hi = 0xBF;
+	const unsigned char *p = (const unsigned char *)s;
+	unsigned char c = p[0], lo = 0x80, hi = 0xBF;
 	size_t len = c < 0x80 ? 1 : c >= 0xC2 && c <= 0xDF ? 2 : (c & 0xF0) == 0xE0 ? 3 : 0;
 
 	if (c >= 0xF0 && c <= 0xF4)
@@ -36,15 +37,33 @@ json_utf8_len(const unsigned char *s, size_t n)
 		lo = 0x90;
 	else if (c == 0xF4)
 		hi = 0x8F;
-	if (len > 1 && (s[1] < lo || s[1] > hi))
+	if (len > 1 && (p[1] < lo || p[1] > hi))
 		return 0;
 	for (size_t i = 2; i < len; i++)
-		if ((s[i] & 0xC0) != 0x80)
+		if ((p[i] & 0xC0) != 0x80)
 			return 0;
 	return len;
 }
 
-static bool
+void
+json_repair(struct buf *out, const char *s, size_t n)
+{
+	size_t run = 0;
+
+	for (size_t i = 0; i < n;) {
+		size_t len = (unsigned char)s[i] < 0x80 ? 1 : json_utf8_len(s + i, n - i);
+
+		i += len;
+		if (len > 0)
+			continue;
+		buf_put(out, s + run, i - run);
+		buf_puts(out, "\xEF\xBF\xBD");
+		run = ++i;
+	}
+	buf_put(out, s + run, n - run);
+}
+
+static void
 json_escape_ascii(struct buf *out, unsigned char c)
 {
 	static const char plain[] = "\"\"\\\\\bb\ff\nn\rr\tt";
@@ -53,14 +72,17 @@ json_escape_ascii(struct buf *out, unsigned char c)
 		if ((unsigned char)plain[i] == c) {
 			buf_putc(out, '\\');
 			buf_putc(out, plain[i + 1]);
-			return true;
+			return;
 		}
 	}
-	if (c < 0x20 || c == 0x7F) {
-		buf_printf(out, "\\u%04x", c);
-		return true;
-	}
-	return false;
+	buf_printf(out, "\\u%04x", c);
+}
+
+/* Goes out as it is; most bytes do, so this is looked at first. */
+static bool
+json_plain(unsigned char c)
+{
+	return c >= 0x20 && c < 0x7F && c != '"' && c != '\\';
 }
 
 void
@@ -70,22 +92,17 @@ json_escape(struct buf *out, const char *s, size_t n)
 	size_t i = 0, run = 0;
 
 	while (i < n) {
-		size_t len = json_utf8_len(p + i, n - i);
-		bool odd =
-			len == 0 ||
-			(len == 1 && (p[i] < 0x20 || p[i] == 0x7F || p[i] == '"' || p[i] == '\\'));
+		size_t len = json_plain(p[i]) ? 1 : p[i] < 0x80 ? 0 : json_utf8_len(s + i, n - i);
 
-		if (!odd) {
-			i += len;
+		i += len;
+		if (len > 0)
 			continue;
-		}
 		buf_put(out, s + run, i - run);
-		if (len == 0)
+		if (p[i] >= 0x80)
 			buf_puts(out, "\xEF\xBF\xBD");
 		else
 			json_escape_ascii(out, p[i]);
-		i++;
-		run = i;
+		run = ++i;
 	}
 	buf_put(out, s + run, n - run);
 }

@@ -44,8 +44,12 @@ main_unknown(const char *word)
 int
 main(int argc, char **argv)
 {
+	const char *base = argc > 0 ? strrchr(argv[0], '/') : NULL;
 	enum command_id id;
 
+	base = base ? base + 1 : argc > 0 ? argv[0] : PROGRAM;
+	if (strcmp(base, "kubectl-podgres") == 0)
+		return cmd_kubectl(argc, argv);
 	if (argc < 2) {
 		fprintf(stderr,
 			"usage: podgres COMMAND [OPTION...]; podgres help lists the commands\n");

@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "service/exec_postgres.h"
 #include "service/frame.h"
+#include "service/logger_out.h"
 #include "sys/channel.h"
 
 #define SERVICE_TICK_MS 1000
@@ -93,6 +94,8 @@ service_find(const char *name)
 static int
 service_start(struct service *s, struct err *e)
 {
+	if (s->id == SERVICE_LOGGER)
+		logger_out_claim(FD_LOG_OUT); /* whoever made our stdout may be root alone */
 	if (users[s->id] == RUN && frame_give_up_root(s->opt, e) < 0)
 		return -1;
 	if (fcntl(FD_CHANNEL, F_SETFD, FD_CLOEXEC) < 0)

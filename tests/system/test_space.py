@@ -3,7 +3,7 @@ import os
 import subprocess
 import time
 
-from podtest import eq, ok, test, until
+from podtest import eq, ok, test
 
 
 def volume(t, megabytes):

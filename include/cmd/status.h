@@ -1,0 +1,41 @@
+/*
+ * status - what /pg/status says, for a person.
+ */
+#pragma once
+
+#include <cJSON.h>
+
+#include "base/term.h"
+
+struct status_view {
+	const cJSON *json; /* the answer */
+	const struct term *term;
+	bool verbose;
+	int64_t now_us; /* wall time, for ages */
+};
+
+/* Never fails on what it does not find: an older or newer manager is shown as far as understood. */
+void status_render(const struct status_view *v, struct buf *out);
+/* Microseconds since 1970 of an RFC 3339 time in UTC; 0 when it is none. */
+int64_t status_time(const char *rfc3339);
+/* "1.5 GB": decimal prefixes, two to three digits. */
+const char *status_bytes(double bytes, char out[16]);
+
+/* src/cmd/status_tables.c: the lists, each with its head or nothing at all. */
+void status_replication(const struct status_view *v, struct buf *out);
+void status_slots(const struct status_view *v, struct buf *out);
+void status_operations(const struct status_view *v, struct buf *out);
+void status_services(const struct status_view *v, struct buf *out);
+void status_collations(const struct status_view *v, struct buf *out);
+void status_log(const struct status_view *v, struct buf *out);
+
+void status_head(const struct status_view *v, struct buf *out, const char *title);
+/* "12 s" since a time; "-" when it is none. */
+const char *status_since(const struct status_view *v, const char *rfc3339, char out[32]);
+const cJSON *status_list(const struct status_view *v, const char *path); /* NULL when empty */
+/* For walking: it = it->next. */
+static inline const cJSON *
+status_first(const cJSON *list)
+{
+	return list ? list->child : NULL;
+}

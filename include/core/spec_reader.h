@@ -1,0 +1,49 @@
+/*
+ * spec_reader - what the parts of the manifest reader share.  For src/core/spec*.c only.
+ *
+ * One reader reads one file: it knows the path of the field at hand, collects the notes, remembers
+ * the first error and that memory ran out.  Three passes look at a document: spec_check (every
+ * field against the table), spec_read (the tree into a struct spec), spec_rules (what contradicts
+ * what).
+ */
+#pragma once
+
+#include "base/yaml.h"
+#include "core/field.h"
+#include "core/spec.h"
+
+#define SPEC_MAX_NOTES 1000
+#define SPEC_PATH_SIZE 200
+
+struct spec_reader {
+	struct spec *spec;        /* being filled */
+	struct spec_notes *notes; /* borrowed, never NULL */
+	const char *file;
+	struct err *first; /* takes the first error */
+	size_t errors;
+	bool no_memory;
+	char path[SPEC_PATH_SIZE]; /* "spec.bootstrap.initdb" */
+};
+
+/* Notes about the field at r->path; at says where.  NULL: no place. */
+void spec_error(struct spec_reader *r, const struct yaml *at, const char *fmt, ...) PRINTF(3, 4);
+void spec_warn(struct spec_reader *r, const struct yaml *at, const char *fmt, ...) PRINTF(3, 4);
+void spec_info(struct spec_reader *r, const struct yaml *at, const char *fmt, ...) PRINTF(3, 4);
+
+/* Go one step deeper and back: size_t was = spec_push(r, "name"); ...; spec_pop(r, was); */
+size_t spec_push(struct spec_reader *r, const char *name);
+size_t spec_push_index(struct spec_reader *r, size_t index);
+void spec_pop(struct spec_reader *r, size_t was);
+
+/* Memory for the spec.  NULL sets r->no_memory, and the reading fails as a whole at its end. */
+char *spec_dup(struct spec_reader *r, const char *text);
+void *spec_array(struct spec_reader *r, size_t n, size_t size); /* NULL without a note for n == 0 */
+
+void spec_check_doc(struct spec_reader *r, const struct yaml *doc, int root);
+void spec_read_cluster(struct spec_reader *r, const struct yaml *doc);
+void spec_rules_cluster(struct spec_reader *r, const struct yaml *doc);
+void spec_rules_parameters(struct spec_reader *r, const struct yaml *parameters);
+void spec_rules_backup(struct spec_reader *r, const struct yaml *doc, const char *kind);
+void spec_rules_pooler(struct spec_reader *r, const struct yaml *doc);
+
+struct spec *spec_new(struct err *e); /* the defaults of "no manifest" */

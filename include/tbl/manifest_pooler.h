@@ -1,0 +1,33 @@
+/*
+ * Every field of CloudNativePG's Pooler.  See manifest_cluster.h for the columns.
+ */
+/* clang-format off */
+FIELD(0, "Pooler", OBJ, LATER, "", "PgBouncer in front of a cluster")
+FIELD(1, "apiVersion", STR, LATER, "*", "postgresql.cnpg.io/v1")
+FIELD(1, "kind", STR, LATER, "*", "Pooler")
+FIELD(1, "metadata", OBJ, LATER, "*@metadata", "name, namespace, labels and annotations")
+FIELD(1, "status", ANY, LATER, "", "written by the operator")
+FIELD(1, "spec", OBJ, LATER, "*", "what is wanted")
+FIELD(2, "cluster", LOCAL, LATER, "*", "the cluster behind it")
+FIELD(2, "type", STR, LATER, "rw|ro|r", "which instances it reaches")
+FIELD(2, "instances", INT, LATER, "0..", "how many pods")
+FIELD(2, "template", OBJ, LATER, "@template", "the pods")
+FIELD(2, "pgbouncer", OBJ, LATER, "*", "configuration of PgBouncer")
+FIELD(3, "poolMode", STR, LATER, "session|transaction", "when a server connection is given back")
+FIELD(3, "serverTLSSecret", LOCAL, LATER, "", "certificate and key towards postgres")
+FIELD(3, "serverCASecret", LOCAL, LATER, "", "CA of the servers' certificates")
+FIELD(3, "clientCASecret", LOCAL, LATER, "", "CA of the clients' certificates")
+FIELD(3, "clientTLSSecret", LOCAL, LATER, "", "certificate and key towards clients")
+FIELD(3, "authQuerySecret", LOCAL, LATER, "", "who asks for passwords")
+FIELD(3, "authQuery", STR, LATER, "", "how passwords are asked for")
+FIELD(3, "parameters", MAP, LATER, "", "parameters of pgbouncer.ini")
+FIELD(3, "pg_hba", STRS, LATER, "", "lines of its pg_hba.conf")
+FIELD(3, "paused", BOOL, LATER, "", "whether it is paused")
+FIELD(2, "deploymentStrategy", ANY, LATER, "", "how pods are replaced")
+FIELD(2, "monitoring", OBJ, LATER, "", "metrics")
+FIELD(3, "enablePodMonitor", BOOL, LATER, "", "whether a PodMonitor is made")
+FIELD(3, "podMonitorMetricRelabelings", ANY, LATER, "", "relabelling of metrics")
+FIELD(3, "podMonitorRelabelings", ANY, LATER, "", "relabelling of targets")
+FIELD(2, "serviceTemplate", OBJ, LATER, "@template", "the service")
+FIELD(2, "serviceAccountName", STR, LATER, "", "an existing service account for the pods")
+/* clang-format on */

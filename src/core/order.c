@@ -1,0 +1,222 @@
+/*
+ * order - what may be asked of a manager, and how it is asked in JSON and in a query.
+ */
+#include "core/order.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include <cJSON.h>
+
+#include "base/duration.h"
+#include "base/suggest.h"
+
+static const struct {
+	const char *text, *path;
+	enum fsm_event event;
+	const char *brings;
+} orders[ORDER_KINDS] = {
+#define ORDER(name, text, path, event, brings) [ORDER_##name] = {text, path, event, brings},
+#include "tbl/orders.h"
+#undef ORDER
+};
+
+static const char *const modes[] = {
+	[ORDER_MODE_DEFAULT] = "default",
+	[ORDER_MODE_SMART] = "smart",
+	[ORDER_MODE_FAST] = "fast",
+	[ORDER_MODE_IMMEDIATE] = "immediate",
+};
+
+const char *
+order_text(enum order_kind kind)
+{
+	must(kind < ORDER_KINDS);
+	return orders[kind].text;
+}
+
+const char *
+order_path(enum order_kind kind)
+{
+	must(kind < ORDER_KINDS);
+	return orders[kind].path;
+}
+
+enum fsm_event
+order_event(enum order_kind kind)
+{
+	must(kind < ORDER_KINDS);
+	return orders[kind].event;
+}
+
+const char *
+order_brings(enum order_kind kind)
+{
+	must(kind < ORDER_KINDS);
+	return orders[kind].brings;
+}
+
+int
+order_mode_parse(const char *text, enum order_mode *out)
+{
+	for (size_t i = 0; i < ARRAY_LEN(modes); i++) {
+		if (strcmp(modes[i], text) == 0) {
+			*out = (enum order_mode)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+/* ---- parameters ---- */
+
+#define ORDER_WAIT_MAX_MS INT64_C(3600000)
+
+static int
+order_put_text(char *out, size_t size, const char *key, const char *text, struct err *e)
+{
+	size_t len = strlen(text);
+
+	if (len >= size)
+		return err_set(e, ERR_INVALID, "%s is longer than %zu bytes", key, size - 1);
+	for (size_t i = 0; i < len; i++)
+		if ((unsigned char)text[i] < 0x20 || text[i] == 0x7F)
+			return err_set(e, ERR_INVALID, "%s has control characters", key);
+	memcpy(out, text, len + 1);
+	return 0;
+}
+
+static int
+order_put_mode(struct order *o, const char *text, struct err *e)
+{
+	enum order_mode mode;
+
+	if (o->kind != ORDER_FENCE && o->kind != ORDER_RESTART)
+		return err_set(
+			e, ERR_INVALID, "%s takes no mode", order_text((enum order_kind)o->kind));
+	if (order_mode_parse(text, &mode) < 0)
+		return err_set(e, ERR_INVALID,
+			"mode \"%.32s\" is not known, expected smart, fast or immediate", text);
+	o->mode = mode;
+	return 0;
+}
+
+static int
+order_put_wait(int64_t *wait_ms, const char *text, struct err *e)
+{
+	if (duration_parse(text, wait_ms, e) < 0)
+		return err_add(e, "wait");
+	if (*wait_ms > ORDER_WAIT_MAX_MS)
+		return err_set(e, ERR_INVALID, "wait is longer than an hour");
+	return 0;
+}
+
+static int
+order_unknown(const char *key, struct err *e)
+{
+	static const char *const names[] = {"mode", "reason", "wait"};
+	const char *near = suggest_nearest(key, names, ARRAY_LEN(names));
+
+	if (near)
+		return err_set(e, ERR_INVALID, "parameter \"%.32s\" is not known, did you mean %s?",
+			key, near);
+	return err_set(e, ERR_INVALID,
+		"parameter \"%.32s\" is not known, expected mode, reason or wait", key);
+}
+
+int
+order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value, struct err *e)
+{
+	if (strcmp(key, "mode") == 0)
+		return order_put_mode(o, value, e);
+	if (strcmp(key, "reason") == 0)
+		return order_put_text(o->reason, sizeof(o->reason), key, value, e);
+	if (strcmp(key, "wait") == 0)
+		return order_put_wait(wait_ms, value, e);
+	return order_unknown(key, e);
+}
+
+static int
+order_json_members(struct order *o, int64_t *wait_ms, const cJSON *root, struct err *e)
+{
+	const cJSON *item;
+
+	cJSON_ArrayForEach(item, root)
+	{
+		if (!cJSON_IsString(item))
+			return err_set(e, ERR_INVALID, "\"%.32s\" in the body must be a string",
+				item->string);
+		if (order_param(o, wait_ms, item->string, item->valuestring, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static bool
+order_blank(const char *text, size_t len)
+{
+	for (size_t i = 0; i < len; i++)
+		if (!memchr(" \t\r\n", text[i], 4))
+			return false;
+	return true;
+}
+
+int
+order_json(struct order *o, int64_t *wait_ms, const char *text, size_t len, struct err *e)
+{
+	const char *end = NULL;
+	cJSON *root;
+	int rc;
+
+	if (order_blank(text, len))
+		return 0;
+	root = cJSON_ParseWithLengthOpts(text, len, &end, false);
+	if (!root || !order_blank(end, (size_t)(text + len - end))) {
+		cJSON_Delete(root);
+		return err_set(e, ERR_INVALID, "the body is no JSON: error at byte %zu",
+			end ? (size_t)(end - text) : 0);
+	}
+	if (cJSON_IsObject(root))
+		rc = order_json_members(o, wait_ms, root, e);
+	else
+		rc = err_set(e, ERR_INVALID, "the body must be a JSON object");
+	cJSON_Delete(root);
+	return rc;
+}
+
+int
+order_idem_key(struct order *o, const char *text, struct err *e)
+{
+	if (!*text)
+		return err_set(e, ERR_INVALID, "Idempotency-Key is empty");
+	return order_put_text(o->idem_key, sizeof(o->idem_key), "Idempotency-Key", text, e);
+}
+
+/* ---- sizes ---- */
+
+int
+order_lag_parse(const char *text, int64_t *out_bytes, struct err *e)
+{
+	static const struct {
+		const char *text;
+		int shift;
+	} units[] = {{"", 0}, {"B", 0}, {"kB", 10}, {"MB", 20}, {"GB", 30}, {"TB", 40}};
+	size_t digits = strspn(text, "0123456789");
+	int64_t v = 0;
+
+	if (digits == 0 || digits > 18)
+		return err_set(e, ERR_INVALID,
+			"lag \"%.32s\" is no size, expected one like 10MB or bytes", text);
+	for (size_t i = 0; i < digits; i++)
+		v = v * 10 + (text[i] - '0');
+	for (size_t i = 0; i < ARRAY_LEN(units); i++) {
+		if (strcmp(units[i].text, text + digits) != 0)
+			continue;
+		if (v > INT64_MAX >> units[i].shift)
+			return err_set(e, ERR_INVALID, "lag \"%.32s\" is too large", text);
+		*out_bytes = v << units[i].shift;
+		return 0;
+	}
+	return err_set(e, ERR_INVALID,
+		"lag \"%.32s\" has an unknown unit, expected B, kB, MB, GB or TB", text);
+}
