@@ -6,6 +6,7 @@
 #include <cJSON.h>
 
 #include "base/term.h"
+#include "cmd/reply.h"
 
 struct status_view {
 	const cJSON *json; /* the answer */
@@ -21,6 +22,7 @@ int64_t status_time(const char *rfc3339);
 /* "1.5 GB": decimal prefixes, two to three digits. */
 const char *status_bytes(double bytes, char out[16]);
 
+void status_facts(const struct status_view *v, struct buf *out); /* src/cmd/status_facts.c */
 /* src/cmd/status_tables.c: the lists, each with its head or nothing at all. */
 void status_replication(const struct status_view *v, struct buf *out);
 void status_slots(const struct status_view *v, struct buf *out);
@@ -38,4 +40,22 @@ static inline const cJSON *
 status_first(const cJSON *list)
 {
 	return list ? list->child : NULL;
+}
+
+static inline const char *
+status_s(const struct status_view *v, const char *path)
+{
+	return reply_str(v->json, path);
+}
+
+static inline double
+status_n(const struct status_view *v, const char *path)
+{
+	return reply_num(v->json, path, -1);
+}
+
+static inline bool
+status_b(const struct status_view *v, const char *path)
+{
+	return reply_true(v->json, path);
 }

@@ -21,6 +21,7 @@
 
 #define ORDER_TIMEOUT_MS (5 * 60 * SEC_MS)
 #define ORDER_CALL_MS (5 * SEC_MS)
+#define ORDER_LAST_MS 200
 #define ORDER_KNOWN_MS (2 * SEC_MS)
 #define ORDER_POLL_MIN_MS 20
 #define ORDER_POLL_MAX_MS 250
@@ -136,7 +137,10 @@ order_ask(struct watch *w, const struct ctl_call *call, struct reply *r, struct 
 		int64_t left = (w->deadline_ns - clock_boot_ns()) / MS_NS;
 		struct ctl_call now = *call;
 
-		now.timeout_ms = left < ORDER_CALL_MS ? left : ORDER_CALL_MS;
+		/* The last call gets a moment too: what is late may be done all the same. */
+		now.timeout_ms = left > ORDER_CALL_MS   ? ORDER_CALL_MS
+				 : left < ORDER_LAST_MS ? ORDER_LAST_MS
+							: left;
 		if (reply_ask(&now, w->args, r, e) == 0 && r->status != 502 && r->status != 503)
 			return 0;
 		/* Nobody there at all: only somebody who was there before is worth waiting for. */

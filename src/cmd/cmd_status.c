@@ -39,7 +39,7 @@ cmd_status(int argc, char **argv)
 	}
 	term_init(&term, STDOUT_FILENO);
 	if (args.json)
-		buf_printf(&out, "%s\n", buf_str(&r.body));
+		buf_put(&out, buf_str(&r.body), r.body.len);
 	else
 		status_render(&(struct status_view){.json = r.json,
 				      .term = &term,
