@@ -49,7 +49,7 @@ struct logger {
 };
 
 int logger_new(struct logger **out, struct service *s, struct err *e) MUSTCHECK;
-/* Reads what is there, writes what stdout takes within a second, publishes, lets go. */
+/* Reads what is there, writes what stdout takes soon, publishes, lets go. */
 struct logger *logger_free(struct logger *l);
 DEFINE_AUTO(struct logger *, logger_free)
 

@@ -19,7 +19,9 @@
 #include "sys/channel.h"
 
 #define PIPE_BYTES (1 << 20) /* what inputs hold while we are busy or are started again */
-#define FINISH_MS 1000       /* for the last lines, when we are told to end */
+/* When we are told to end, the supervisor waits a second and a half for the last lines. */
+#define DRAIN_MS 400
+#define FINISH_MS 800
 
 struct logger_source {
 	const char *name;
@@ -101,11 +103,11 @@ logger_on_input(struct loop_fd *src, uint32_t events, void *arg)
 	logger_board_touch(in->logger);
 }
 
-/* What is in the pipes now, but no more than comes within a second. */
+/* What is in the pipes now, but not what goes on coming. */
 static void
 logger_drain(struct logger *l)
 {
-	int64_t until = clock_boot_ms() + FINISH_MS;
+	int64_t until = clock_boot_ms() + DRAIN_MS;
 
 	for (int i = 0; i < LOGGER_FORMS; i++) {
 		struct logger_input *in = &l->in[i];
@@ -170,6 +172,7 @@ logger_open_input(struct logger *l, enum logger_form form, struct err *e)
 
 	*in = (struct logger_input){.logger = l, .form = form, .watch.fd = -1};
 	linebuf_init(&in->lines, LOGGER_LINE_MAX);
+	in->lines.quoted = form == LOGGER_CSV;
 	loop_timer_init(&in->deadline, logger_on_deadline, in);
 	if (flags < 0)
 		return err_sys(e, "input %s of the log", sources[form].name);

@@ -9,10 +9,10 @@
 
 #include "base/clock.h"
 
-#define LINE_MAX_BYTES (LOGGER_RING_BYTES / 2)
+#define LINE_MAX_BYTES (LOGGER_RING_BYTES / 4 * 3)
 #define LINE_KEEP_BYTES ((size_t)16 << 10) /* of memory between lines */
 /* The fields of a record fit when they are this short, even if each byte becomes \u00XX. */
-#define FIELD_MAX_BYTES ((size_t)4 << 10)
+#define FIELD_MAX_BYTES ((size_t)8 << 10)
 
 static void
 logger_begin(struct logger *l)
@@ -119,8 +119,9 @@ logger_json(struct logger *l, char *line, size_t n, bool cut)
 }
 
 /*
- * Where a record of several lines ends is known only when its beginning was seen.  So we begin line
- * by line, count quotes once a record came out whole, and begin again when one does not.
+ * Where a record of several lines ends is known only when its beginning was seen, and a logger or a
+ * collector that was killed leaves halves.  So when a record does not come out whole, or does not
+ * end in time, we go on line by line, and count quotes again once a line was a record.
  */
 static void
 logger_csv(struct logger_input *in, char *line, size_t n, bool cut)
