@@ -40,10 +40,11 @@ struct yaml_mark {
 
 struct yaml_tree; /* owns all nodes */
 
-/* Reads all documents of the text; empty ones are left out.  *doc is the first or NULL.  On failure
- * (ERR_CONFIG: not YAML or beyond the limits) *at is where; at may be NULL. */
-int yaml_parse(struct yaml_tree **out, struct yaml **doc, const char *text, size_t len,
-	struct yaml_mark *at, struct err *e) MUSTCHECK;
+/* Reads all documents of the text.  On failure (ERR_CONFIG: not YAML or beyond the limits) *at is
+ * where; at may be NULL. */
+int yaml_parse(struct yaml_tree **out, const char *text, size_t len, struct yaml_mark *at,
+	struct err *e) MUSTCHECK;
+struct yaml *yaml_docs(const struct yaml_tree *t); /* the first; empty ones are left out */
 struct yaml_tree *yaml_tree_free(struct yaml_tree *t);
 DEFINE_AUTO(struct yaml_tree *, yaml_tree_free)
 
@@ -52,7 +53,10 @@ struct yaml *yaml_get(const struct yaml *n, const char *key);   /* NULL: not the
 struct yaml *yaml_path(const struct yaml *n, const char *path); /* "spec.replica.source" */
 struct yaml *yaml_twin(const struct yaml *value); /* a later value of the same map and key */
 size_t yaml_count(const struct yaml *n);
-bool yaml_is_null(const struct yaml *n); /* not there counts as null */
+bool yaml_is_null(const struct yaml *n);               /* not there counts as null */
+bool yaml_given(const struct yaml *n);                 /* is there and not null */
+const char *yaml_text(const struct yaml *n);           /* "" for null and what is no scalar */
+bool yaml_true(const struct yaml *n, const char *key); /* a map's field is there and true */
 
 enum yaml_type yaml_type(const struct yaml *n); /* n is YAML_TEXT */
 const char *yaml_what(const struct yaml *n);    /* "a list", "a number", ... for messages */

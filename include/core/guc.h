@@ -15,6 +15,9 @@
 /* Why the manifest may not set it, as a sentence that also says what to do; NULL when it may. */
 const char *guc_refused(const char *name);
 
+/* Refused, but with a value that CloudNativePG writes by itself: to be passed over. */
+bool guc_harmless(const char *name, const char *value);
+
 /* Defaults that differ from PostgreSQL's own.  i counts from 0; false: no more. */
 bool guc_default(size_t i, const char **name, const char **value);
 

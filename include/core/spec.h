@@ -119,6 +119,8 @@ struct spec_notes {
 
 /* Where a manifest comes from and what is wanted of it. */
 struct spec_source {
+	const char *text;
+	size_t len;
 	const char *file; /* for messages only */
 	const char
 		*cluster; /* CLUSTER_NAME: which Cluster of several; NULL or "": there is but one */
@@ -131,11 +133,13 @@ struct spec_source {
  * "FILE:LINE:COL: ...") or the text is not YAML, which then is a note as well.  notes may be NULL.
  * When checking, *out is the first Cluster or the defaults.
  */
-int spec_parse_from(struct spec **out, const char *text, size_t len,
-	const struct spec_source *source, struct spec_notes *notes, struct err *e) MUSTCHECK;
+int spec_parse_from(struct spec **out, const struct spec_source *source, struct spec_notes *notes,
+	struct err *e) MUSTCHECK;
 /* The same for the one Cluster of a file. */
-int spec_parse(struct spec **out, const char *text, size_t len, const char *file,
-	struct spec_notes *notes, struct err *e) MUSTCHECK;
+#define spec_parse(out, its_text, its_len, its_file, notes, e)                                    \
+	spec_parse_from(out,                                                                      \
+		&(struct spec_source){.text = its_text, .len = its_len, .file = its_file}, notes, \
+		e)
 /* Reads the file (at most 4 MiB) for the Cluster named by CLUSTER_NAME in the environment, if set;
  * path "" gives the defaults of "no manifest". */
 int spec_load(

@@ -42,8 +42,23 @@ void *spec_array(struct spec_reader *r, size_t n, size_t size); /* NULL without 
 void spec_check_doc(struct spec_reader *r, const struct yaml *doc, int root);
 void spec_read_cluster(struct spec_reader *r, const struct yaml *doc);
 void spec_rules_cluster(struct spec_reader *r, const struct yaml *doc);
-void spec_rules_parameters(struct spec_reader *r, const struct yaml *parameters);
+void spec_rules_postgresql(struct spec_reader *r, const struct yaml *spec);
+void spec_rules_synchronous(struct spec_reader *r, const struct yaml *spec);
 void spec_rules_backup(struct spec_reader *r, const struct yaml *doc, const char *kind);
 void spec_rules_pooler(struct spec_reader *r, const struct yaml *doc);
+
+/* At most one of the named fields of a map is given; why says it in a few words. */
+void spec_at_most_one(
+	struct spec_reader *r, const struct yaml *map, const char *const *names, const char *why);
+/* The names in a list of maps differ. */
+void spec_names_differ(struct spec_reader *r, const struct yaml *map, const char *field);
+
+/* An error about the field at a path below r->path. */
+#define spec_error_at(r, sub, n, ...)            \
+	do {                                     \
+		size_t was_ = spec_push(r, sub); \
+		spec_error(r, n, __VA_ARGS__);   \
+		spec_pop(r, was_);               \
+	} while (0)
 
 struct spec *spec_new(struct err *e); /* the defaults of "no manifest" */

@@ -9,10 +9,10 @@
  */
 CLI_OPTION("run-dir", 0, PATH, run_dir, "PODGRES_RUN_DIR", "/run/podgres", "DIR",
 	ON(STATUS) | ON(PSQL) | ON_ORDERS, "the run directory of the manager to ask")
-CLI_OPTION("json", 0, FLAG, json, "", "", "", ON(STATUS) | ON(VERSION) | ON_ORDERS,
+CLI_OPTION("json", 0, FLAG, json, "", "", "", ON(STATUS) | ON(VERSION) | ON(CHECK) | ON_ORDERS,
 	"print JSON instead of text")
-CLI_OPTION("verbose", 'v', FLAG, verbose, "", "", "", ON(STATUS),
-	"everything there is: services, settings, slots, log lines")
+CLI_OPTION("verbose", 'v', FLAG, verbose, "", "", "", ON(STATUS) | ON(CHECK),
+	"everything there is: services, settings, slots, log lines; of check: notes as well")
 CLI_OPTION("no-wait", 0, FLAG, no_wait, "", "", "", ON_ORDERS,
 	"print the id of the operation and return at once")
 CLI_OPTION("timeout", 0, SPAN, timeout_ms, "", "0", "DURATION", ON(STATUS) | ON_ORDERS,

@@ -34,15 +34,15 @@ COMMAND(WAL, "wal", cmd_missing, ARCHIVE, "[status|jobs|verify]", "the WAL in th
 	"wal needs the archive, which this version does not have yet")
 COMMAND(GENERATE, "generate", cmd_missing, TOOL, "FILE", "manifest to Kubernetes objects",
 	"generate needs the Kubernetes objects, which this version does not have yet")
-COMMAND(CHECK, "check", cmd_missing, TOOL, "FILE", "validate a manifest, with file:line:column",
-	"check needs the reader of manifests, which this version does not have yet")
+COMMAND(CHECK, "check", cmd_check, TOOL, "FILE... [--json] [-v]",
+	"validate a manifest, with file:line:column; - is standard input", NULL)
 COMMAND(CERTIFICATE, "certificate", cmd_missing, TOOL, "", "make and look at certificates",
 	"certificate needs the certificate authority, which this version does not have yet")
 COMMAND(POOLER, "pooler", cmd_missing, TOOL, "run", "run and watch a PgBouncer",
 	"pooler needs the manager of PgBouncer, which this version does not have yet")
 COMMAND(VERSION, "version", cmd_version, TOOL, "[--json]", "version and build of this program",
 	NULL)
-COMMAND(HELP, "help", cmd_help, TOOL, "[COMMAND|states|errors|options|manifest]",
+COMMAND(HELP, "help", cmd_help, TOOL, "[COMMAND|states|errors|options|manifest [PATH]]",
 	"how to use a command; the tables podgres works by", NULL)
 COMMAND(SERVICE, "service", service_main, HIDDEN, "NAME",
 	"an auxiliary process; started by the supervisor alone", NULL)

@@ -2,6 +2,8 @@
  * PostgreSQL parameters (source: PostgreSQL documentation, chapter "Server Configuration").
  *
  * OWNED(name, reason)          podgres sets it; a manifest that does is refused with the reason
+ * HARMLESS(name, value)        OWNED, but CloudNativePG writes this value into every Cluster, so that a
+ *                              manifest taken from Kubernetes has it: passed over, not refused
  * DEFAULT(name, value)         what podgres sets when the manifest does not
  * VALUE(name, type, unit, min, max)  what the common ones take: BOOL, INT, SIZE, TIME, REAL.  unit is
  *                              the parameter's own: bytes for SIZE, microseconds for TIME; min and
@@ -10,6 +12,9 @@
  */
 #ifndef OWNED
 #define OWNED(name, reason)
+#endif
+#ifndef HARMLESS
+#define HARMLESS(name, value)
 #endif
 #ifndef DEFAULT
 #define DEFAULT(name, value)
@@ -94,6 +99,16 @@ OWNED("temp_tablespaces", "use spec.tablespaces with temporary: true")
 OWNED("unix_socket_directories", GUC_SOCKET)
 OWNED("unix_socket_group", GUC_SOCKET)
 OWNED("unix_socket_permissions", GUC_SOCKET)
+
+HARMLESS("archive_mode", "on")
+HARMLESS("log_destination", "csvlog")
+HARMLESS("log_directory", "/controller/log")
+HARMLESS("log_filename", "postgres")
+HARMLESS("log_rotation_age", "0")
+HARMLESS("log_rotation_size", "0")
+HARMLESS("log_truncate_on_rotation", "false")
+HARMLESS("logging_collector", "on")
+HARMLESS("shared_preload_libraries", "")
 
 DEFAULT("archive_timeout", "5min")
 DEFAULT("dynamic_shared_memory_type", "posix")
@@ -186,5 +201,6 @@ VALUE("work_mem", SIZE, 1024, 64, 2147483647)
 #undef GUC_LIFE
 #undef GUC_NONE
 #undef OWNED
+#undef HARMLESS
 #undef DEFAULT
 #undef VALUE

@@ -45,7 +45,7 @@ FIELD(4, "dataDurability", STR, LATER, "required|preferred", "whether writes wai
 FIELD(4, "failoverQuorum", BOOL, LATER, "", "whether a failover needs a quorum of standbys")
 FIELD(4, "podFailureDomainKeys", STRS, LATER, "", "pod labels that tell failure domains apart")
 FIELD(4, "nodeFailureDomainKeys", STRS, LATER, "", "node labels that tell failure domains apart")
-FIELD(3, "pg_hba", STRS, IMPL, "", "lines of pg_hba.conf, after podgres' own and before the last")
+FIELD(3, "pg_hba", STRS, IMPL, "", "lines of pg_hba.conf, between the first and the last of podgres")
 FIELD(3, "pg_ident", STRS, IMPL, "", "lines of pg_ident.conf")
 FIELD(3, "syncReplicaElectionConstraint", OBJ, LATER, "", "who may become a synchronous standby")
 FIELD(4, "enabled", BOOL, LATER, "*", "whether the constraint holds")

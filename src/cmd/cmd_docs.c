@@ -9,6 +9,7 @@
 
 #include "base/err.h"
 #include "cmd/cmd.h"
+#include "cmd/help_manifest.h"
 #include "core/fsm.h"
 
 /* ---- roff ---- */
@@ -252,7 +253,7 @@ cmd_docs(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*print)(struct buf *out);
-	} sections[] = {{"man1", docs_man1}, {"names", docs_names}};
+	} sections[] = {{"man1", docs_man1}, {"man5", help_manifest_man}, {"names", docs_names}};
 	AUTO(buf_deinit) struct buf out = {0};
 	struct err e = {0};
 
@@ -262,6 +263,6 @@ cmd_docs(int argc, char **argv)
 			return command_print("docs", &out);
 		}
 	}
-	err_set(&e, ERR_INVALID, "expected man1 or names");
+	err_set(&e, ERR_INVALID, "expected man1, man5 or names");
 	return command_fail("docs", &e, NULL);
 }

@@ -7,6 +7,7 @@
 #include "base/suggest.h"
 #include "base/term.h"
 #include "cmd/cmd.h"
+#include "cmd/help_manifest.h"
 #include "core/fsm.h"
 
 static const char *const groups[] = {
@@ -37,7 +38,8 @@ help_overview(struct buf *out, int columns)
 		"\n" PROGRAM " help COMMAND       options of a command, as COMMAND --help\n" PROGRAM
 		" help states        the state table\n" PROGRAM
 		" help errors        kinds of errors, exit codes, HTTP status\n" PROGRAM
-		" help options       every option and its environment variable\n");
+		" help options       every option and its environment variable\n" PROGRAM
+		" help manifest      every field of a manifest; with a path, what is below it\n");
 }
 
 static void
@@ -72,6 +74,14 @@ help_options(struct buf *out, int columns)
 	}
 }
 
+static void
+help_all_fields(struct buf *out, int columns)
+{
+	(void)columns;
+	if (help_manifest(out, NULL) < 0)
+		buf_puts(out, "no fields\n");
+}
+
 static const struct {
 	const char *name;
 	void (*print)(struct buf *out, int columns);
@@ -79,6 +89,7 @@ static const struct {
 	{"states", help_states},
 	{"errors", help_errors},
 	{"options", help_options},
+	{"manifest", help_all_fields},
 };
 
 static int
@@ -114,6 +125,18 @@ help_on(const char *word, struct buf *out, int columns)
 	return 0;
 }
 
+/* `help manifest spec.bootstrap` */
+static int
+help_field(const char *path, struct buf *out)
+{
+	struct err e = {0};
+
+	if (help_manifest(out, path) == 0)
+		return command_print("help", out);
+	err_set(&e, ERR_INVALID, "no field of a manifest is %.64s", path);
+	return command_fail("help", &e, PROGRAM " help manifest lists the fields");
+}
+
 int
 cmd_help(int argc, char **argv)
 {
@@ -121,6 +144,8 @@ cmd_help(int argc, char **argv)
 	struct term term;
 
 	term_init(&term, STDOUT_FILENO);
+	if (argc > 2 && strcmp(argv[1], "manifest") == 0)
+		return help_field(argv[2], &out);
 	if (argc < 2 || argv[1][0] == '-')
 		help_overview(&out, term.columns);
 	else if (help_on(argv[1], &out, term.columns) < 0)

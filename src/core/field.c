@@ -279,15 +279,15 @@ is_list(enum field_type type)
 	return type == FIELD_OBJS || type == FIELD_REFS || type == FIELD_LOCALS;
 }
 
-/* One field: its path and class, then what it does and takes. */
+/* One field: its path, class and type, then what it does. */
 static void
 print_one(struct buf *out, int field, const char *path, enum field_class class)
 {
 	const char *words = field_words(field);
 
-	buf_printf(out, "%s%s\n", path, is_list(field_type(field)) ? "[]" : "");
-	buf_printf(out, "    %s.\n    %s; %s.\n", field_text(field),
-		words ? words : field_expected(field_type(field)), field_class_text(class));
+	buf_printf(out, "%s%s  (%s; %s%s)\n    %s.\n", path, is_list(field_type(field)) ? "[]" : "",
+		field_class_text(class), field_required(field) ? "required; " : "",
+		words ? words : field_expected(field_type(field)), field_text(field));
 }
 
 static void

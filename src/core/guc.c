@@ -36,6 +36,16 @@ guc_refused(const char *name)
 }
 
 bool
+guc_harmless(const char *name, const char *value)
+{
+#define HARMLESS(its_name, its_value)                                         \
+	if (strcasecmp(name, its_name) == 0 && strcmp(value, its_value) == 0) \
+		return true;
+#include "tbl/guc.h"
+	return false;
+}
+
+bool
 guc_default(size_t i, const char **name, const char **value)
 {
 	size_t at = 0;

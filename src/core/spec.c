@@ -266,12 +266,6 @@ struct reading {
 	size_t clusters;
 };
 
-static const char *
-text_of(const struct yaml *n)
-{
-	return n && n->kind == YAML_TEXT ? n->text : "";
-}
-
 /* Which of our kinds this is, FIELD_NONE when it is somebody else's. */
 static int
 kind_of(struct spec_reader *r, const struct yaml *doc)
@@ -279,24 +273,24 @@ kind_of(struct spec_reader *r, const struct yaml *doc)
 	const struct yaml *kind = yaml_get(doc, "kind"), *api = yaml_get(doc, "apiVersion");
 	int root;
 
-	if (doc->kind != YAML_MAP || !*text_of(kind)) {
+	if (doc->kind != YAML_MAP || !*yaml_text(kind)) {
 		spec_error(r, doc, "not an object, expected a map with apiVersion, kind and spec");
 		return FIELD_NONE;
 	}
-	if (!*text_of(api)) {
+	if (!*yaml_text(api)) {
 		spec_error(r, kind, "apiVersion is missing, expected " API_VERSION);
 		return FIELD_NONE;
 	}
-	root = *text_of(kind) == '@' ? FIELD_NONE : field_root(text_of(kind));
-	if (strncmp(text_of(api), API_GROUP, strlen(API_GROUP)) != 0)
+	root = *yaml_text(kind) == '@' ? FIELD_NONE : field_root(yaml_text(kind));
+	if (strncmp(yaml_text(api), API_GROUP, strlen(API_GROUP)) != 0)
 		root = FIELD_NONE;
-	else if (strcmp(text_of(api), API_VERSION) != 0)
-		spec_error(r, api, "apiVersion: \"%.60s\", expected " API_VERSION, text_of(api));
+	else if (strcmp(yaml_text(api), API_VERSION) != 0)
+		spec_error(r, api, "apiVersion: \"%.60s\", expected " API_VERSION, yaml_text(api));
 	if (root == FIELD_NONE)
 		spec_info(r, kind,
 			"kind %.60s (%.60s) is left alone: podgres reads Cluster, ScheduledBackup, "
 			"Backup and Pooler of " API_VERSION,
-			text_of(kind), text_of(api));
+			yaml_text(kind), yaml_text(api));
 	return root;
 }
 
@@ -306,7 +300,7 @@ wanted(const struct spec_source *source, const struct yaml *doc)
 {
 	if (!source->cluster || !*source->cluster)
 		return true;
-	return strcmp(text_of(yaml_path(doc, "metadata.name")), source->cluster) == 0;
+	return strcmp(yaml_text(yaml_path(doc, "metadata.name")), source->cluster) == 0;
 }
 
 static void
@@ -320,7 +314,7 @@ read_cluster(struct reading *rd, const struct yaml *doc)
 static void
 read_doc(struct reading *rd, const struct yaml *doc)
 {
-	const char *kind = text_of(yaml_get(doc, "kind"));
+	const char *kind = yaml_text(yaml_get(doc, "kind"));
 	const struct yaml *item;
 	int root;
 
@@ -328,7 +322,7 @@ read_doc(struct reading *rd, const struct yaml *doc)
 		for (item = doc->first ? yaml_get(doc, "items") : NULL,
 		    item = item ? item->first : NULL;
 			item; item = item->next)
-			if (strcmp(text_of(yaml_get(item, "kind")), "List") != 0)
+			if (strcmp(yaml_text(yaml_get(item, "kind")), "List") != 0)
 				read_doc(rd, item);
 		return;
 	}
@@ -385,7 +379,7 @@ choose_cluster(struct reading *rd)
 			rd->clusters, source->cluster);
 	else
 		spec_warn(r, name ? name : rd->cluster,
-			"metadata.name: \"%.60s\" is not CLUSTER_NAME, \"%.60s\"", text_of(name),
+			"metadata.name: \"%.60s\" is not CLUSTER_NAME, \"%.60s\"", yaml_text(name),
 			source->cluster);
 }
 
@@ -408,28 +402,27 @@ read_documents(struct reading *rd, const struct yaml *docs)
 }
 
 int
-spec_parse_from(struct spec **out, const char *text, size_t len, const struct spec_source *source,
-	struct spec_notes *notes, struct err *e)
+spec_parse_from(struct spec **out, const struct spec_source *source, struct spec_notes *notes,
+	struct err *e)
 {
 	AUTO(yaml_tree_free) struct yaml_tree *tree = NULL;
 	AUTO(spec_free) struct spec *s = spec_new(e);
 	struct spec_notes own = {0};
 	struct yaml_mark at = {0};
-	struct yaml *docs = NULL;
 	struct reading rd = {.source = source,
 		.r = {.spec = s, .notes = notes ? notes : &own, .file = source->file, .first = e}};
 	struct err parse = {0};
 
 	if (!s)
 		return -1;
-	if (yaml_parse(&tree, &docs, text, len, &at, &parse)) {
+	if (yaml_parse(&tree, source->text, source->len, &at, &parse)) {
 		if (parse.kind != ERR_CONFIG) {
 			*e = parse;
 			return -1;
 		}
 		not_yaml(&rd.r, at, "%s", parse.msg);
 	} else {
-		read_documents(&rd, docs);
+		read_documents(&rd, yaml_docs(tree));
 	}
 	spec_notes_deinit(&own);
 	if (rd.r.no_memory) {
@@ -440,13 +433,6 @@ spec_parse_from(struct spec **out, const char *text, size_t len, const struct sp
 		return -1;
 	*out = take(s);
 	return 0;
-}
-
-int
-spec_parse(struct spec **out, const char *text, size_t len, const char *file,
-	struct spec_notes *notes, struct err *e)
-{
-	return spec_parse_from(out, text, len, &(struct spec_source){.file = file}, notes, e);
 }
 
 const struct spec_external *

@@ -49,5 +49,7 @@ spec_load(struct spec **out, const char *path, struct spec_notes *notes, struct 
 		return err_sys(e, "%s", path);
 	if (read_file(fd, &text, e))
 		return err_add(e, "%s", path);
-	return spec_parse_from(out, buf_str(&text), text.len, &source, notes, e);
+	source.text = buf_str(&text);
+	source.len = text.len;
+	return spec_parse_from(out, &source, notes, e);
 }

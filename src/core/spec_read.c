@@ -10,6 +10,7 @@
 
 #include "base/buf.h"
 #include "base/quantity.h"
+#include "core/guc.h"
 
 /* What holds when the manifest, or the whole file, says nothing. */
 #define DEFAULT_START_DELAY_S 3600
@@ -19,12 +20,6 @@
 #define DEFAULT_DATABASE "app"
 
 /* ---- single values ---- */
-
-static const char *
-text_of(const struct yaml *n)
-{
-	return n && n->kind == YAML_TEXT && !yaml_is_null(n) ? n->text : "";
-}
 
 static struct spec_at
 at_of(const struct yaml *n)
@@ -58,8 +53,8 @@ bool_at(const struct yaml *doc, const char *path, bool otherwise)
 static struct spec_ref
 read_ref(struct spec_reader *r, const struct yaml *n, bool secret)
 {
-	return (struct spec_ref){.name = spec_dup(r, text_of(yaml_get(n, "name"))),
-		.key = spec_dup(r, text_of(yaml_get(n, "key"))),
+	return (struct spec_ref){.name = spec_dup(r, yaml_text(yaml_get(n, "name"))),
+		.key = spec_dup(r, yaml_text(yaml_get(n, "key"))),
 		.secret = secret,
 		.at = at_of(n)};
 }
@@ -74,7 +69,7 @@ read_list(struct spec_reader *r, const struct yaml *list)
 
 	l.item = spec_array(r, yaml_count(list), sizeof(*l.item));
 	for (n = l.item ? list->first : NULL; n; n = n->next)
-		l.item[l.n++] = (struct spec_text){spec_dup(r, text_of(n)), at_of(n)};
+		l.item[l.n++] = (struct spec_text){spec_dup(r, yaml_text(n)), at_of(n)};
 	return l;
 }
 
@@ -106,7 +101,7 @@ read_params(struct spec_reader *r, const struct yaml *map, struct spec_param **o
 	*out = spec_array(r, yaml_count(map), sizeof(**out));
 	for (n = *out ? map->first : NULL; n; n = n->next, i++)
 		(*out)[i] = (struct spec_param){
-			spec_dup(r, n->key->text), spec_dup(r, text_of(n)), at_of(n)};
+			spec_dup(r, n->key->text), spec_dup(r, yaml_text(n)), at_of(n)};
 	return i;
 }
 
@@ -129,16 +124,16 @@ read_initdb(struct spec_reader *r, const struct yaml *n)
 		{"icuRules", &i->icu_rules},
 		{"builtinLocale", &i->builtin_locale},
 	};
-	const char *database = text_of(yaml_get(n, "database")),
-		   *owner = text_of(yaml_get(n, "owner"));
+	const char *database = yaml_text(yaml_get(n, "database")),
+		   *owner = yaml_text(yaml_get(n, "owner"));
 	bool b;
 
 	r->spec->has_initdb = true;
 	set(r, &i->database, *database ? database : DEFAULT_DATABASE);
 	set(r, &i->owner, *owner ? owner : *database ? database : DEFAULT_DATABASE);
-	set(r, &i->secret, text_of(yaml_path(n, "secret.name")));
+	set(r, &i->secret, yaml_text(yaml_path(n, "secret.name")));
 	for (size_t t = 0; t < ARRAY_LEN(texts); t++)
-		set(r, texts[t].slot, text_of(yaml_get(n, texts[t].name)));
+		set(r, texts[t].slot, yaml_text(yaml_get(n, texts[t].name)));
 	if (yaml_bool(yaml_get(n, "dataChecksums"), &b) == 0)
 		i->data_checksums = b ? SPEC_TRUE : SPEC_FALSE;
 	i->wal_segment_mb = (int)int_at(n, "walSegmentSize", 0);
@@ -171,7 +166,7 @@ read_bootstrap(struct spec_reader *r, const struct yaml *doc)
 		if (methods[i].is == SPEC_BOOT_INITDB)
 			read_initdb(r, n);
 		else
-			set(r, &r->spec->bootstrap_source, text_of(yaml_get(n, "source")));
+			set(r, &r->spec->bootstrap_source, yaml_text(yaml_get(n, "source")));
 	}
 }
 
@@ -180,7 +175,7 @@ read_external(struct spec_reader *r, const struct yaml *n)
 {
 	struct spec_external x = {.at = at_of(n)};
 
-	x.name = spec_dup(r, text_of(yaml_get(n, "name")));
+	x.name = spec_dup(r, yaml_text(yaml_get(n, "name")));
 	x.params = read_params(r, yaml_get(n, "connectionParameters"), &x.param);
 	x.password = read_ref(r, yaml_get(n, "password"), true);
 	x.ssl_cert = read_ref(r, yaml_get(n, "sslCert"), true);
@@ -223,7 +218,7 @@ read_replica(struct spec_reader *r, const struct yaml *doc)
 	struct spec *s = r->spec;
 
 	s->replica_enabled = bool_at(doc, "spec.replica.enabled", false);
-	set(r, &s->replica_source, text_of(yaml_path(doc, "spec.replica.source")));
+	set(r, &s->replica_source, yaml_text(yaml_path(doc, "spec.replica.source")));
 	if (r->no_memory || !s->replica_enabled)
 		return;
 	x = spec_external_of(s, s->replica_source);
@@ -239,14 +234,13 @@ static void
 read_fenced(struct spec_reader *r, const struct yaml *doc)
 {
 	AUTO(yaml_tree_free) struct yaml_tree *tree = NULL;
-	struct yaml *list = NULL;
 	const struct yaml *n =
 		yaml_get(yaml_path(doc, "metadata.annotations"), "cnpg.io/fencedInstances");
 	struct err e = {0};
 
-	if (!n || yaml_parse(&tree, &list, n->text, strlen(n->text), NULL, &e) || !list)
+	if (!n || yaml_parse(&tree, n->text, strlen(n->text), NULL, &e))
 		return;
-	r->spec->fenced = read_list(r, list);
+	r->spec->fenced = read_list(r, yaml_docs(tree));
 	for (size_t i = 0; i < r->spec->fenced.n; i++)
 		r->spec->fenced.item[i].at = at_of(n);
 }
@@ -276,10 +270,55 @@ read_readiness(struct spec_reader *r, const struct yaml *doc)
 	const struct yaml *n = yaml_path(doc, "spec.probes.readiness");
 	struct err e = {0};
 
-	r->spec->ready_needs_streaming = strcmp(text_of(yaml_get(n, "type")), "streaming") == 0;
-	if (*text_of(yaml_get(n, "maximumLag")) &&
-		quantity_bytes(text_of(yaml_get(n, "maximumLag")), &r->spec->maximum_lag_bytes, &e))
+	r->spec->ready_needs_streaming = strcmp(yaml_text(yaml_get(n, "type")), "streaming") == 0;
+	if (*yaml_text(yaml_get(n, "maximumLag")) &&
+		quantity_bytes(
+			yaml_text(yaml_get(n, "maximumLag")), &r->spec->maximum_lag_bytes, &e))
 		r->spec->maximum_lag_bytes = -1; /* the check has refused it already */
+}
+
+/* What CloudNativePG writes into every Cluster and podgres sets itself is passed over. */
+static void
+drop_harmless(struct spec *s)
+{
+	size_t kept = 0;
+
+	for (size_t i = 0; i < s->params; i++) {
+		if (!guc_refused(s->param[i].name)) {
+			s->param[kept++] = s->param[i];
+			continue;
+		}
+		free(s->param[i].name);
+		free(s->param[i].value);
+	}
+	s->params = kept;
+}
+
+/* A rule for pods that cannot be found allows nobody; one that rejects them rejects everybody. */
+static void
+close_podselectors(struct spec_reader *r, struct spec_list *hba)
+{
+	const char *rule, *from, *to;
+	size_t kept = 0;
+	char *all = NULL;
+
+	for (size_t i = 0; i < hba->n; i++) {
+		rule = hba->item[i].text;
+		from = strstr(rule, "${podselector:");
+		to = from ? strchr(from, '}') : NULL;
+		if (!from) {
+			hba->item[kept++] = hba->item[i];
+			continue;
+		}
+		if (to && strstr(to, "reject")) {
+			if (asprintf(&all, "%.*sall%s", (int)(from - rule), rule, to + 1) < 0)
+				r->no_memory = true;
+			else
+				hba->item[kept++] = (struct spec_text){all, hba->item[i].at};
+		}
+		free(hba->item[i].text);
+	}
+	hba->n = kept;
 }
 
 static void
@@ -290,6 +329,10 @@ read_postgresql(struct spec_reader *r, const struct yaml *doc)
 
 	s->params = read_params(r, yaml_get(n, "parameters"), &s->param);
 	s->pg_hba = read_list(r, yaml_get(n, "pg_hba"));
+	if (!r->no_memory) {
+		drop_harmless(s);
+		close_podselectors(r, &s->pg_hba);
+	}
 	s->pg_ident = read_list(r, yaml_get(n, "pg_ident"));
 	s->preload = read_list(r, yaml_get(n, "shared_preload_libraries"));
 	s->alter_system = bool_at(n, "enableAlterSystem", false);
@@ -300,15 +343,15 @@ spec_read_cluster(struct spec_reader *r, const struct yaml *doc)
 {
 	struct spec *s = r->spec;
 	const struct yaml *store = yaml_path(doc, "spec.backup.barmanObjectStore");
-	const char *level = text_of(yaml_path(doc, "spec.logLevel"));
+	const char *level = yaml_text(yaml_path(doc, "spec.logLevel"));
 
-	set(r, &s->name, text_of(yaml_path(doc, "metadata.name")));
-	set(r, &s->name_space, text_of(yaml_path(doc, "metadata.namespace")));
+	set(r, &s->name, yaml_text(yaml_path(doc, "metadata.name")));
+	set(r, &s->name_space, yaml_text(yaml_path(doc, "metadata.namespace")));
 	s->instances = (int)int_at(doc, "spec.instances", 1);
 	read_bootstrap(r, doc);
 	read_postgresql(r, doc);
 	s->superuser_access = bool_at(doc, "spec.enableSuperuserAccess", false);
-	set(r, &s->superuser_secret, text_of(yaml_path(doc, "spec.superuserSecret.name")));
+	set(r, &s->superuser_secret, yaml_text(yaml_path(doc, "spec.superuserSecret.name")));
 	read_externals(r, yaml_path(doc, "spec.externalClusters"));
 	read_replica(r, doc);
 	read_fenced(r, doc);

@@ -1,0 +1,182 @@
+/*
+ * cmd_check - `podgres check FILE`: what is wrong with a manifest, with file, line and column.
+ *
+ * One line a finding, FILE:LINE:COL: error|warning|note: TEXT, as compilers print them, so that
+ * editors can jump there.  Exit 0 with warnings at most, 78 with errors.
+ */
+#include <fcntl.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/json.h"
+#include "base/term.h"
+#include "base/yaml.h"
+#include "cmd/cmd.h"
+#include "core/spec.h"
+
+#define EXIT_CONFIG 78
+
+struct findings {
+	const char *file;
+	struct spec_notes notes;
+	size_t errors, warnings, remarks;
+};
+
+static int
+read_all(int fd, struct buf *out, struct err *e)
+{
+	char chunk[16384];
+	ssize_t n;
+
+	for (;;) {
+		n = read(fd, chunk, sizeof(chunk));
+		if (n < 0 && errno == EINTR)
+			continue;
+		if (n < 0)
+			return err_sys(e, "read");
+		if (n == 0)
+			return 0;
+		buf_put(out, chunk, (size_t)n);
+		if (buf_check(out, e) < 0)
+			return err_set(e, ERR_CONFIG, "larger than %u bytes", YAML_MAX_BYTES);
+	}
+}
+
+/* "-" is standard input. */
+static int
+read_manifest(const char *path, struct buf *out, struct err *e)
+{
+	AUTO(close) int fd = -1;
+	int from = STDIN_FILENO;
+
+	if (strcmp(path, "-") != 0) {
+		from = fd = open(path, O_RDONLY | O_CLOEXEC);
+		if (fd < 0)
+			return err_raise(e, errno == ENOENT ? ERR_NOTFOUND : ERR_SYS, errno,
+				ERR_HERE, "%s: %s", path, strerror(errno));
+	}
+	if (read_all(from, out, e) < 0)
+		return err_add(e, "%s", path);
+	return 0;
+}
+
+static void
+count(struct findings *f)
+{
+	for (size_t i = 0; i < f->notes.n; i++) {
+		const struct spec_note *n = &f->notes.item[i];
+
+		f->errors += n->error;
+		f->remarks += n->info;
+		f->warnings += !n->error && !n->info;
+	}
+}
+
+static const char *
+severity(const struct spec_note *n)
+{
+	return n->error ? "error" : n->info ? "note" : "warning";
+}
+
+static void
+print_text(const struct findings *f, bool verbose, struct buf *out)
+{
+	struct term term;
+
+	term_init(&term, STDOUT_FILENO);
+	for (size_t i = 0; i < f->notes.n; i++) {
+		const struct spec_note *n = &f->notes.item[i];
+		enum term_colour colour = n->error ? TERM_RED : n->info ? TERM_DIM : TERM_YELLOW;
+
+		if (n->info && !verbose)
+			continue;
+		if (n->at.line)
+			buf_printf(out, "%s:%d:%d: ", f->file, n->at.line, n->at.col);
+		else
+			buf_printf(out, "%s: ", f->file);
+		term_paint(&term, out, colour, severity(n));
+		buf_printf(out, ": %s\n", n->text);
+	}
+	if (!f->errors)
+		buf_printf(out, "%s: fine, %zu warning%s\n", f->file, f->warnings,
+			f->warnings == 1 ? "" : "s");
+}
+
+static void
+print_json(const struct findings *f, struct buf *out)
+{
+	struct json j;
+
+	json_init(&j, out);
+	json_obj(&j);
+	json_kstr(&j, "file", f->file);
+	json_kbool(&j, "valid", f->errors == 0);
+	json_kint(&j, "errors", (int64_t)f->errors);
+	json_kint(&j, "warnings", (int64_t)f->warnings);
+	json_karr(&j, "findings");
+	for (size_t i = 0; i < f->notes.n; i++) {
+		const struct spec_note *n = &f->notes.item[i];
+
+		json_obj(&j);
+		json_kstr(&j, "severity", severity(n));
+		json_kint(&j, "line", n->at.line);
+		json_kint(&j, "column", n->at.col);
+		json_kstr(&j, "message", n->text);
+		json_end_obj(&j);
+	}
+	json_end_arr(&j);
+	json_end_obj(&j);
+	buf_putc(out, '\n');
+}
+
+static int
+check_file(const char *path, const struct cli_args *args)
+{
+	struct spec_source source = {.file = path, .checking = true};
+	AUTO(buf_deinit) struct buf text;
+	AUTO(buf_deinit) struct buf out = {0};
+	AUTO(spec_free) struct spec *s = NULL;
+	struct findings f = {.file = path};
+	struct err e = {0};
+	int rc;
+
+	buf_init_max(&text, YAML_MAX_BYTES);
+	if (read_manifest(path, &text, &e) < 0)
+		return command_fail("check", &e, NULL);
+	source.text = buf_str(&text);
+	source.len = text.len;
+	if (spec_parse_from(&s, &source, &f.notes, &e) < 0 && e.kind != ERR_CONFIG)
+		return command_fail("check", &e, NULL);
+	count(&f);
+	if (args->json)
+		print_json(&f, &out);
+	else
+		print_text(&f, args->verbose, &out);
+	rc = command_print("check", &out);
+	if (rc == 0 && e.kind == ERR_CONFIG)
+		rc = EXIT_CONFIG;
+	spec_notes_deinit(&f.notes);
+	return rc;
+}
+
+int
+cmd_check(int argc, char **argv)
+{
+	struct cli_args args;
+	struct opt_rest rest;
+	struct err e = {0};
+	int rc = 0, one;
+
+	if (command_begin(argc, argv, &args, &rest, &rc) < 0)
+		return rc;
+	if (rest.n == 0) {
+		err_set(&e, ERR_INVALID, "no file given");
+		return command_fail("check", &e, "usage: " PROGRAM " check FILE...; - is stdin");
+	}
+	for (int i = 0; i < rest.n; i++) {
+		one = check_file(rest.arg[i], &args);
+		if (one > rc)
+			rc = one;
+	}
+	return rc;
+}
