@@ -118,7 +118,7 @@ sv_gone(struct sv *sv)
 	/* Only now may the deadline be forgotten: nothing is left that could write. */
 	board_deadline_disarm(sv->board);
 	board_fired_set(sv->board, 0);
-	sv->st.watchdog_fired_wall_us = 0;
+	sv->watchdog_seen = false;
 	sv->st.tree_gone = true;
 	sv->st.tree = 0;
 	sv->st.pg_phase = PG_PHASE_DOWN;
