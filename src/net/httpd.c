@@ -245,7 +245,8 @@ httpd_start_daemon(struct httpd *h)
 		MHD_OPTION_CONNECTION_LIMIT, h->spec.max_connections + HTTPD_SPARE,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTPD_MEMORY, MHD_OPTION_NOTIFY_COMPLETED,
 		httpd_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, httpd_on_notify, h,
-		MHD_OPTION_ARRAY, t ? tls : none, MHD_OPTION_END);
+		MHD_OPTION_UNESCAPE_CALLBACK, httpd_unescape, NULL, MHD_OPTION_ARRAY,
+		t ? tls : none, MHD_OPTION_END);
 }
 
 /* A free slot; if all are taken, the oldest of those that should have ended is ended. */
