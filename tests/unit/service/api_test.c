@@ -481,10 +481,12 @@ two_requests_in_one_packet_get_two_answers(void **state)
 }
 
 static void
-nonsense_gets_an_answer_or_the_door(void **state)
+nonsense_is_refused(void **state)
 {
-	static const char *const texts[] = {"\r\n\r\n\r\n", "\x16\x03\x01\x02", "GET\r\n\r\n",
-		"GET / HTTP/9.9\r\n\r\n", "GET /%00%ff%zz?a=%00&=&&=x HTTP/1.1\r\nHost: x\r\n\r\n"};
+	static const char *const texts[] = {"GET\r\n\r\n", "GET / HTTP/9.9\r\n\r\n",
+		"\x16\x03 \x01 \x02\r\n\r\n",
+		"GET /%00%ff%zz?a=%00&=&&=x HTTP/1.1\r\nHost: x\r\n\r\n",
+		"GET /readyz%00/x HTTP/1.1\r\nHost: x\r\n\r\n"};
 
 	(void)state;
 	for (size_t i = 0; i < ARRAY_LEN(texts); i++) {
@@ -492,9 +494,9 @@ nonsense_gets_an_answer_or_the_door(void **state)
 		struct answer a;
 
 		rig_send(fd, texts[i], strlen(texts[i]));
-		shutdown(fd, SHUT_WR);
 		rig_receive(fd, false, &a);
-		assert_true(a.status == 0 || a.status >= 400);
+		if (a.status != 0 && a.status < 400)
+			fail_msg("%s: %d", texts[i], a.status);
 		close(fd);
 	}
 	expect_call(API_HTTP, "GET /readyz", 200, NULL);
@@ -531,7 +533,7 @@ main(void)
 		TEST(a_body_that_never_was_allowed_is_refused_before_it_is_sent),
 		TEST(a_crowd_of_silent_connections_does_not_keep_a_probe_out),
 		TEST(two_requests_in_one_packet_get_two_answers),
-		TEST(nonsense_gets_an_answer_or_the_door),
+		TEST(nonsense_is_refused),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
