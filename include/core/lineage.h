@@ -36,8 +36,13 @@ struct lineage_entry {
 	char reason[96];   /* as PostgreSQL wrote it, cut to fit */
 };
 
+struct lineage_history {
+	struct lineage_entry *entry; /* the caller's, room for max */
+	size_t max, n;
+};
+
 /* Reads a history file, oldest ancestor first.  More than max: the newest max are kept.  Comments
  * (#) and empty lines are skipped; ERR_CORRUPT for anything else that is not an entry, and for
  * timelines that do not grow. */
-int lineage_history_parse(const char *text, size_t len, struct lineage_entry *out, size_t max,
-	size_t *n, struct err *e) MUSTCHECK;
+int lineage_history_parse(
+	const char *text, size_t len, struct lineage_history *out, struct err *e) MUSTCHECK;

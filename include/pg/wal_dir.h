@@ -27,5 +27,5 @@ int32_t wal_dir_ready(const char *dir);
 uint64_t wal_dir_end(const char *dir, uint32_t timeline, uint64_t lsn, uint32_t segment_bytes);
 
 /* Reads TTTTTTTT.history of timeline; *n is 0 for timeline 1, which has none. */
-int wal_dir_history(const char *dir, uint32_t timeline, struct lineage_entry *out, size_t max,
-	size_t *n, struct err *e) MUSTCHECK;
+int wal_dir_history(
+	const char *dir, uint32_t timeline, struct lineage_history *out, struct err *e) MUSTCHECK;

@@ -152,13 +152,12 @@ history_line(const char *s, const char *end, struct lineage_entry *out)
 }
 
 int
-lineage_history_parse(const char *text, size_t len, struct lineage_entry *out, size_t max,
-	size_t *n, struct err *e)
+lineage_history_parse(const char *text, size_t len, struct lineage_history *out, struct err *e)
 {
 	const char *s = text, *end = text + len;
 	uint32_t last = 0;
 
-	*n = 0;
+	out->n = 0;
 	for (int line = 1; s < end; line++) {
 		const char *eol = memchr(s, '\n', (size_t)(end - s));
 		const char *from = skip_space(s, eol ? eol : end);
@@ -175,11 +174,11 @@ lineage_history_parse(const char *text, size_t len, struct lineage_entry *out, s
 			return err_set(e, ERR_CORRUPT,
 				"line %d: timelines must grow in a history file", line);
 		last = entry.timeline;
-		if (*n == max) {
-			memmove(out, out + 1, (max - 1) * sizeof(*out));
-			--*n;
+		if (out->n == out->max) {
+			memmove(out->entry, out->entry + 1, (out->max - 1) * sizeof(entry));
+			out->n--;
 		}
-		out[(*n)++] = entry;
+		out->entry[out->n++] = entry;
 	}
 	return 0;
 }

@@ -10,9 +10,10 @@ static const struct dynlib_symbol symbols[] = {
 #include "tbl/dyn_pq.h"
 #undef PQ
 };
+static const struct dynlib library = {"libpq.so.5", "libpq5", symbols, ARRAY_LEN(symbols)};
 
 int
 pq_load(struct pq *out, struct err *e)
 {
-	return dynlib_load("libpq.so.5", "libpq5", symbols, ARRAY_LEN(symbols), out, e);
+	return dynlib_load(&library, out, e);
 }

@@ -97,15 +97,14 @@ wal_dir_end(const char *dir, uint32_t timeline, uint64_t lsn, uint32_t segment_b
 }
 
 int
-wal_dir_history(const char *dir, uint32_t timeline, struct lineage_entry *out, size_t max,
-	size_t *n, struct err *e)
+wal_dir_history(const char *dir, uint32_t timeline, struct lineage_history *out, struct err *e)
 {
 	char path[600];
 	AUTO(free) char *text = NULL;
 	AUTO(close) int fd = -1;
 	ssize_t len;
 
-	*n = 0;
+	out->n = 0;
 	if (timeline <= 1)
 		return 0;
 	snprintf(path, sizeof(path), "%s/%08X.history", dir, timeline);
@@ -116,7 +115,7 @@ wal_dir_history(const char *dir, uint32_t timeline, struct lineage_entry *out, s
 	len = read(fd, text, HISTORY_MAX_BYTES);
 	if (len < 0)
 		return err_sys(e, "read %s", path);
-	if (lineage_history_parse(text, (size_t)len, out, max, n, e) < 0)
+	if (lineage_history_parse(text, (size_t)len, out, e) < 0)
 		return err_add(e, "%s", path);
 	return 0;
 }

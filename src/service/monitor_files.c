@@ -201,7 +201,8 @@ monitor_files_init(struct monitor *m, struct err *e)
 		return 0;
 	}
 	files_watch(m);
-	return loop_add(m->s->loop, &f->src, f->inotify, EPOLLIN, files_on_event, m, e);
+	return loop_add(
+		m->s->loop, loop_fd_init(&f->src, files_on_event, m), f->inotify, EPOLLIN, e);
 }
 
 void
@@ -279,21 +280,21 @@ static void
 files_history(struct monitor *m)
 {
 	struct lineage_entry entry[PG_HISTORY];
+	struct lineage_history history = {.entry = entry, .max = PG_HISTORY};
 	struct pg_facts *f = &m->facts;
 	struct path wal = files_wal(m);
 	struct err e;
-	size_t n;
 
 	if (!f->known || f->timeline == m->files.history_timeline)
 		return;
 	m->files.history_timeline = f->timeline;
-	if (wal_dir_history(wal.text, f->timeline, entry, PG_HISTORY, &n, &e) < 0) {
+	if (wal_dir_history(wal.text, f->timeline, &history, &e) < 0) {
 		log_debug("no history of the timeline", F_STR("error", e.msg));
 		m->files.history_timeline = 0; /* it may come yet */
 	}
-	f->histories = (uint32_t)n;
+	f->histories = (uint32_t)history.n;
 	memset(f->history, 0, sizeof(f->history));
-	for (size_t i = 0; i < n; i++) {
+	for (size_t i = 0; i < history.n; i++) {
 		f->history[i].timeline = entry[i].timeline;
 		f->history[i].lsn = entry[i].lsn;
 		memcpy(f->history[i].reason, entry[i].reason, sizeof(f->history[i].reason));

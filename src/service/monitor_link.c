@@ -83,7 +83,7 @@ link_watch_fd(struct monitor_link *l, int fd)
 		return;
 	}
 	loop_remove(loop, &l->src);
-	must(loop_add(loop, &l->src, fd, events, link_on_fd, l, &e) == 0);
+	must(loop_add(loop, loop_fd_init(&l->src, link_on_fd, l), fd, events, &e) == 0);
 	l->events = events;
 }
 

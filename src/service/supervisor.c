@@ -340,10 +340,12 @@ sv_begin(struct sv *sv, struct err *e)
 	loop_timer_init(&sv->reload_soon, sv_on_reload_soon, sv);
 	sv_jobs_init(sv);
 	sv_pg_init(sv);
-	if (loop_add(sv->loop, &sv->signal_src, sv->signals, EPOLLIN, sv_on_signal, sv, e) < 0)
+	if (loop_add(sv->loop, loop_fd_init(&sv->signal_src, sv_on_signal, sv), sv->signals,
+		    EPOLLIN, e) < 0)
 		return -1;
-	if (sv->inotify >= 0 && loop_add(sv->loop, &sv->inotify_src, sv->inotify, EPOLLIN,
-					sv_on_inotify, sv, e) < 0)
+	if (sv->inotify >= 0 &&
+		loop_add(sv->loop, loop_fd_init(&sv->inotify_src, sv_on_inotify, sv), sv->inotify,
+			EPOLLIN, e) < 0)
 		return -1;
 	sv->fence.written = -1;
 	sv->st.state = FSM_BOOT;

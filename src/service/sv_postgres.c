@@ -239,8 +239,8 @@ sv_pg_spawn(struct sv *sv, struct err *e)
 	if (proc_start(sv->procs, &spec, &sv->pg, e) < 0)
 		return -1;
 	sv->pidfd = (int)syscall(SYS_pidfd_open, proc_pid(sv->pg), 0);
-	if (sv->pidfd >= 0 &&
-		loop_add(sv->loop, &sv->pidfd_src, sv->pidfd, EPOLLIN, sv_on_pidfd, sv, e) < 0)
+	if (sv->pidfd >= 0 && loop_add(sv->loop, loop_fd_init(&sv->pidfd_src, sv_on_pidfd, sv),
+				      sv->pidfd, EPOLLIN, e) < 0)
 		sv_pidfd_close(sv);
 	return 0;
 }
