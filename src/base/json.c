@@ -60,8 +60,7 @@ json_repair(struct buf *out, const char *s, size_t n)
 		buf_puts(out, "\xEF\xBF\xBD");
 		run = ++i;
 	}
-	if (n > run)
-		buf_put(out, s + run, n - run);
+	buf_put(out, s + run, n - run);
 }
 
 static void
@@ -105,8 +104,7 @@ json_escape(struct buf *out, const char *s, size_t n)
 			json_escape_ascii(out, p[i]);
 		run = ++i;
 	}
-	if (n > run)
-		buf_put(out, s + run, n - run);
+	buf_put(out, s + run, n - run);
 }
 
 /* ---- structure ---- */

@@ -40,13 +40,12 @@ parse(int argc, const char *const *argv, struct run_options *opt, struct opt_res
 	struct err *e)
 {
 	struct opt_set set = run_options_set();
-	static char word[32][512], *copy[33];
+	static char *copy[32];
 
-	for (int i = 0; i < argc; i++) {
-		snprintf(word[i], sizeof(word[i]), "%s", argv[i]);
-		copy[i] = word[i];
+	for (int i = 0; i <= argc; i++) {
+		free(copy[i]);
+		copy[i] = argv[i] ? strdup(argv[i]) : NULL;
 	}
-	copy[argc] = NULL;
 	memset(opt, 0, sizeof(*opt));
 	*e = (struct err){0};
 	*rest = (struct opt_rest){.argc = argc, .argv = copy};

@@ -1,0 +1,103 @@
+/*
+ * prepare_init - what the files that make a cluster share.
+ *
+ * A cluster is made in a folder of its own and appears in PGDATA only when it is whole.  That
+ * folder is WRAP/data, and WRAP/state says how far it is:
+ *
+ *   building   initdb or the bootstrap is at work; a run that finds this throws WRAP away
+ *   complete   all is on disk; a run that finds this moves what is left to move
+ *
+ * WRAP is PGDATA.podgres-init beside PGDATA, and WRAP/data is renamed to PGDATA.  Where that cannot
+ * be (PGDATA is a mount point, or nothing may be made beside it) WRAP is PGDATA/.podgres/init and
+ * the entries are moved one by one, PG_VERSION last, so that PGDATA is no cluster before.
+ */
+#pragma once
+
+#include "service/prepare.h"
+#include "sys/envlist.h"
+#include "sys/spawn.h"
+
+struct init_place {
+	char target[FILE_PATH_MAX]; /* PGDATA */
+	char wrap[FILE_PATH_MAX];
+	char data[FILE_PATH_MAX];  /* WRAP/data */
+	char state[FILE_PATH_MAX]; /* WRAP/state */
+	bool inside;
+};
+
+/* What is to be made; strings owned, never NULL. */
+struct init_wish {
+	char *superuser, *superuser_password;    /* "": no password */
+	char *database, *owner, *owner_password; /* database "": none besides those of initdb */
+	char *initdb_args;                       /* POSTGRES_INITDB_ARGS */
+	char *host_auth;                         /* POSTGRES_HOST_AUTH_METHOD */
+	bool by_manifest; /* bootstrap.initdb says it, else the environment of Docker's image */
+};
+
+struct init {
+	struct prepare *p;
+	struct init_place place;
+	struct init_wish wish;
+	struct bindir bin;
+	struct envlist env;             /* of initdb and of the server: without passwords */
+	char socket_dir[FILE_PATH_MAX]; /* private to this job */
+	struct spawn server;
+};
+
+#define INIT_PORT "5432" /* of the server that only this job can reach */
+
+/* ---- prepare_place ---- */
+
+/* Both places, the one to use first; n is 1 or 2. */
+int place_find(const struct prepare *p, struct init_place *out, struct err *e) MUSTCHECK;
+int place_make(struct init *in, struct err *e) MUSTCHECK;     /* WRAP, "building" */
+int place_complete(struct init *in, struct err *e) MUSTCHECK; /* fsync all, "complete" */
+int place_move(const struct init_place *pl, struct err *e) MUSTCHECK;
+void place_discard(struct init *in); /* after a failure; what cannot go is left and said */
+
+/* ---- prepare_wish ---- */
+
+int wish_read(struct init *in, struct err *e) MUSTCHECK;
+void wish_deinit(struct init_wish *w);
+/* A secret's key: the file SECRETS_DIR/NAME/KEY without its last newline. */
+int wish_secret(const struct prepare *p, const char *name, const char *key, struct buf *out,
+	struct err *e) MUSTCHECK;
+
+/* ---- prepare_initdb ---- */
+
+int initdb_run(struct init *in, struct err *e) MUSTCHECK;
+/* Splits as a shell would: blanks, quotes and backslashes, no expansion.  Appends to argv. */
+struct words {
+	char **item; /* owned, NULL at the end */
+	size_t n;
+};
+int words_add(struct words *w, const char *word, struct err *e) MUSTCHECK;
+int words_addf(struct words *w, struct err *e, const char *fmt, ...) PRINTF(3, 4) MUSTCHECK;
+int words_split(struct words *w, const char *text, struct err *e) MUSTCHECK;
+void words_deinit(struct words *w);
+static inline void
+words_deinit_auto(struct words *w)
+{
+	words_deinit(w);
+}
+
+/* ---- prepare_server ---- */
+
+int server_start(struct init *in, struct err *e) MUSTCHECK;
+int server_stop(struct init *in, struct err *e) MUSTCHECK;
+void server_kill(struct init *in);
+/* Feeds sql to psql.  secret: messages of errors never show the statement. */
+struct server_sql {
+	const char *database, *sql, *what;
+	bool secret;
+};
+int server_sql(struct init *in, const struct server_sql *q, struct err *e) MUSTCHECK;
+
+/* ---- prepare_bootstrap and prepare_scripts ---- */
+
+int bootstrap_run(struct init *in, struct err *e) MUSTCHECK;
+int scripts_run(struct init *in, struct err *e) MUSTCHECK;
+bool scripts_any(const struct init *in);
+
+void init_line(const char *name, const char *line, void *arg); /* output of a program to the log */
+void init_tick(void *arg);                                     /* arg: struct init */

@@ -1,0 +1,175 @@
+/*
+ * bindir - where the programs of PostgreSQL lie.
+ *
+ * Process: jobs, since it runs `postgres --version`.
+ */
+#include "pg/bindir.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "sys/spawn.h"
+
+#define VERSION_DEADLINE_MS 30000
+
+/* "NN" goes between the two. */
+static const char *const by_major[][2] = {{"/usr/lib/postgresql/", "/bin"}, {"/usr/pgsql-", "/bin"},
+	{"/usr/local/pgsql-", "/bin"}, {"/opt/postgresql/", "/bin"}};
+static const char *const usual[] = {"/usr/local/bin", "/usr/lib/postgresql/bin",
+	"/usr/local/pgsql/bin", "/opt/bitnami/postgresql/bin", "/usr/bin"};
+
+int
+bindir_parse_version(const char *text, char version[64], int *major)
+{
+	static const char mark[] = "(PostgreSQL) ";
+	const char *at = strstr(text, mark);
+	size_t n;
+
+	if (!at)
+		return -1;
+	at += sizeof(mark) - 1;
+	n = strcspn(at, " \r\n");
+	if (n == 0 || n >= 64)
+		return -1;
+	memcpy(version, at, n);
+	version[n] = '\0';
+	*major = (int)strtol(version, NULL, 10);
+	return *major > 0 ? 0 : -1;
+}
+
+/* 1: a postgres was found there; 0: none. */
+static int
+bindir_try(struct bindir *b, const char *dir, struct err *e)
+{
+	AUTO(buf_deinit) struct buf out = {0};
+	const char *argv[] = {b->postgres, "--version", NULL};
+	struct spawn_spec spec = {.name = "postgres --version",
+		.argv = argv,
+		.deadline_ms = VERSION_DEADLINE_MS,
+		.out = &out};
+
+	*b = (struct bindir){0};
+	buf_init_max(&out, 4096);
+	if (file_join(b->postgres, sizeof(b->postgres), dir, "postgres", e) < 0)
+		return -1;
+	if (access(b->postgres, X_OK) < 0)
+		return 0;
+	if (spawn_run(&spec, NULL, e) < 0)
+		return err_add(e, "%s", b->postgres);
+	if (bindir_parse_version(buf_str(&out), b->version, &b->major) < 0)
+		return err_set(e, ERR_CONFIG, "%s is not PostgreSQL", b->postgres);
+	snprintf(b->dir, sizeof(b->dir), "%s", dir);
+	return 1;
+}
+
+static bool
+bindir_fits(const struct bindir *b, int major)
+{
+	if (major)
+		return b->major == major;
+	return b->major >= PG_MAJOR_MIN && b->major <= PG_MAJOR_MAX;
+}
+
+/* A folder among several: trouble there is no reason to stop looking. */
+static bool
+bindir_accept(struct bindir *b, const char *dir, int major)
+{
+	struct err e;
+
+	return bindir_try(b, dir, &e) > 0 && bindir_fits(b, major);
+}
+
+static bool
+bindir_in_path(struct bindir *b, int major)
+{
+	const char *path = getenv("PATH"); // NOLINT(concurrency-mt-unsafe): one thread
+	char dir[FILE_PATH_MAX];
+
+	while (path && *path) {
+		size_t n = strcspn(path, ":");
+
+		if (n > 0 && n < sizeof(dir) && path[0] == '/') {
+			memcpy(dir, path, n);
+			dir[n] = '\0';
+			if (bindir_accept(b, dir, major))
+				return true;
+		}
+		path += n + (path[n] == ':');
+	}
+	return false;
+}
+
+static bool
+bindir_by_major(struct bindir *b, int major)
+{
+	char dir[256];
+
+	for (size_t i = 0; i < ARRAY_LEN(by_major); i++) {
+		snprintf(dir, sizeof(dir), "%s%d%s", by_major[i][0], major, by_major[i][1]);
+		if (bindir_accept(b, dir, major))
+			return true;
+	}
+	return false;
+}
+
+static bool
+bindir_anywhere(struct bindir *b, int major)
+{
+	if (bindir_in_path(b, major))
+		return true;
+	for (int m = major ? major : PG_MAJOR_MAX; m >= (major ? major : PG_MAJOR_MIN); m--)
+		if (bindir_by_major(b, m))
+			return true;
+	for (size_t i = 0; i < ARRAY_LEN(usual); i++)
+		if (bindir_accept(b, usual[i], major))
+			return true;
+	return false;
+}
+
+static int
+bindir_given(struct bindir *b, int major, const char *dir, struct err *e)
+{
+	int rc = bindir_try(b, dir, e);
+
+	if (rc < 0)
+		return -1;
+	if (rc == 0)
+		return err_set(e, ERR_CONFIG, "there is no postgres in the given folder %s", dir);
+	if (bindir_fits(b, major))
+		return 0;
+	if (major)
+		return err_set(e, ERR_CONFIG,
+			"the data directory is of PostgreSQL %d, but %s has PostgreSQL %s", major,
+			dir, b->version);
+	return err_set(e, ERR_CONFIG, "%s has PostgreSQL %s; podgres runs %d to %d", dir,
+		b->version, PG_MAJOR_MIN, PG_MAJOR_MAX);
+}
+
+int
+bindir_find(struct bindir *out, int major, const char *given, struct err *e)
+{
+	if (*given)
+		return bindir_given(out, major, given, e);
+	if (bindir_anywhere(out, major))
+		return 0;
+	*out = (struct bindir){0};
+	if (major)
+		return err_set(e, ERR_CONFIG,
+			"the data directory is of PostgreSQL %d, and no PostgreSQL %d was found in "
+			"PATH, /usr/lib/postgresql/%d/bin, /usr/pgsql-%d/bin and the like",
+			major, major, major, major);
+	return err_set(e, ERR_CONFIG,
+		"no PostgreSQL %d to %d was found in PATH, /usr/lib/postgresql/NN/bin, "
+		"/usr/pgsql-NN/bin and the like",
+		PG_MAJOR_MIN, PG_MAJOR_MAX);
+}
+
+int
+bindir_program(const struct bindir *b, const char *name, char out[FILE_PATH_MAX], struct err *e)
+{
+	if (file_join(out, FILE_PATH_MAX, b->dir, name, e) < 0)
+		return -1;
+	if (access(out, X_OK) < 0)
+		return err_set(e, ERR_CONFIG, "there is no %s in %s", name, b->dir);
+	return 0;
+}
