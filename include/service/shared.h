@@ -32,7 +32,8 @@ enum job_id {
 	JOBS
 };
 
-/* Descriptors a child finds open.  The first three streams: 0 is /dev/null, 1 and 2 the log pipe. */
+/* Descriptors a child finds open.  The first three streams: 0 is /dev/null, 1 and 2 the log pipe.
+ */
 enum shared_fd {
 	FD_BOARD = 3,
 	FD_CHANNEL = 4, /* services only */
@@ -56,34 +57,34 @@ enum shared_fd {
 #define PATH_LEN 512
 
 struct run_options {
-	char config[PATH_LEN];      /* manifest; "" for none */
-	char pgdata[PATH_LEN];      /* absolute */
-	char waldir[PATH_LEN];      /* POSTGRES_INITDB_WALDIR; "" for inside PGDATA */
-	char bindir[PATH_LEN];      /* given; "" to find by PG_VERSION */
-	char run_dir[PATH_LEN];     /* control.sock, wal.sock, postgres' socket, log/ */
-	char state_dir[PATH_LEN];   /* durable: manager.state, lock; on PGDATA's volume */
+	char config[PATH_LEN];    /* manifest; "" for none */
+	char pgdata[PATH_LEN];    /* absolute */
+	char waldir[PATH_LEN];    /* POSTGRES_INITDB_WALDIR; "" for inside PGDATA */
+	char bindir[PATH_LEN];    /* given; "" to find by PG_VERSION */
+	char run_dir[PATH_LEN];   /* control.sock, wal.sock, postgres' socket, log/ */
+	char state_dir[PATH_LEN]; /* durable: manager.state, lock; on PGDATA's volume */
 	char secrets_dir[PATH_LEN];
-	char initdb_dir[PATH_LEN];  /* /docker-entrypoint-initdb.d */
-	uint32_t port;              /* of postgres, given by option or PGPORT; 0: not given */
-	char user[64];              /* whom postgres runs as when we are root */
-	uint32_t uid, gid;          /* resolved from user when root, else our own */
+	char initdb_dir[PATH_LEN]; /* /docker-entrypoint-initdb.d */
+	uint32_t port;             /* of postgres, given by option or PGPORT; 0: not given */
+	char user[64];             /* whom postgres runs as when we are root */
+	uint32_t uid, gid;         /* resolved from user when root, else our own */
 	char pod_name[256];
 	char pod_namespace[256];
 	char pod_uid[64];
 	char pod_ip[64];
 	char cluster_name[256];
-	char listen[128];           /* "0.0.0.0:8000" as given; "" for off */
+	char listen[128]; /* "0.0.0.0:8000" as given; "" for off */
 	char metrics_listen[128];
 	char tls_cert[PATH_LEN], tls_key[PATH_LEN], tls_client_ca[PATH_LEN]; /* "" for none */
-	char token_file[PATH_LEN];  /* bearer token for orders; "" for none */
-	bool status_auth;           /* GET /pg/status needs what orders need */
+	char token_file[PATH_LEN]; /* bearer token for orders; "" for none */
+	bool status_auth;          /* GET /pg/status needs what orders need */
 	bool log_text;
-	uint32_t log_level;         /* enum log_level */
-	int64_t watchdog_ms;        /* the fencer kills when the supervisor is silent for so long */
-	int64_t grace_ms;           /* the whole stop; 0: from the manifest's stopDelay */
-	char session_id[40];        /* random UUID of this start */
-	char started_by[64];        /* pid 1 or not, for status */
-	bool is_init;               /* getpid() == 1 in the supervisor */
+	uint32_t log_level;  /* enum log_level */
+	int64_t watchdog_ms; /* the fencer kills when the supervisor is silent for so long */
+	int64_t grace_ms;    /* the whole stop; 0: from the manifest's stopDelay */
+	char session_id[40]; /* random UUID of this start */
+	char started_by[64]; /* pid 1 or not, for status */
+	bool is_init;        /* getpid() == 1 in the supervisor */
 	int64_t started_wall_us;
 	int64_t started_boot_ns;
 };
@@ -99,38 +100,39 @@ struct plan_pending {
 };
 
 struct plan {
-	uint64_t generation;        /* grows with each run of a job that wrote it */
-	char postgres[PATH_LEN];    /* the program to exec */
+	uint64_t generation;     /* grows with each run of a job that wrote it */
+	char postgres[PATH_LEN]; /* the program to exec */
 	char bindir[PATH_LEN];
-	char waldir[PATH_LEN];      /* real folder of pg_wal */
-	int32_t major;              /* 13 ... 18 */
-	char version[64];           /* "15.20", from the program */
+	char waldir[PATH_LEN]; /* real folder of pg_wal */
+	int32_t major;         /* 13 ... 18 */
+	char version[64];      /* "15.20", from the program */
 	int32_t port;
-	char socket_dir[PATH_LEN];  /* of postgres */
+	char socket_dir[PATH_LEN]; /* of postgres */
 	char superuser[64];
-	char database[64];          /* the application's, or "postgres" */
+	char database[64]; /* the application's, or "postgres" */
 	uint64_t system_id;
 	uint32_t timeline;
-	bool standby;               /* standby.signal is there, or the manifest makes it a replica */
-	bool crashed;               /* pg_control is not "shut down": crash recovery comes */
-	bool initialised;           /* this run made the cluster */
+	bool standby;     /* standby.signal is there, or the manifest makes it a replica */
+	bool crashed;     /* pg_control is not "shut down": crash recovery comes */
+	bool initialised; /* this run made the cluster */
 	uint32_t wal_segment_bytes;
 	/* from the manifest, milliseconds */
-	int64_t start_delay_ms;     /* startDelay: /startupz gives up when nothing moved for so long */
-	int64_t stop_delay_ms;      /* stopDelay: the whole stop */
-	int64_t smart_ms;           /* smartShutdownTimeout */
-	int64_t switchover_ms;      /* switchoverDelay: fast to immediate when fencing */
-	int64_t max_lag_bytes;      /* probes.readiness.maximumLag; -1: no limit */
-	bool ready_needs_streaming; /* a standby must stream to be ready; false: may follow the archive */
+	int64_t start_delay_ms; /* startDelay: /startupz gives up when nothing moved for so long */
+	int64_t stop_delay_ms;  /* stopDelay: the whole stop */
+	int64_t smart_ms;       /* smartShutdownTimeout */
+	int64_t switchover_ms;  /* switchoverDelay: fast to immediate when fencing */
+	int64_t max_lag_bytes;  /* probes.readiness.maximumLag; -1: no limit */
+	bool ready_needs_streaming; /* a standby must stream to be ready; false: may follow the
+				       archive */
 	bool fenced_by_manifest;    /* annotation cnpg.io/fencedInstances names us */
 	int64_t min_free_bytes;     /* below this on the WAL volume postgres is not started */
 	bool huge_pages_off;        /* promised here but not granted: configure turns them off */
 	bool fenced;                /* the durable fence flag, as prepare found it */
 	char fence_reason[192];
 	int64_t fence_wall_us;
-	char config_hash[65];       /* SHA-256 of what was rendered */
-	char config_error[512];     /* a broken manifest keeps the old one: FILE:LINE:COL: ... */
-	char archive[64];           /* "none" */
+	char config_hash[65];   /* SHA-256 of what was rendered */
+	char config_error[512]; /* a broken manifest keeps the old one: FILE:LINE:COL: ... */
+	char archive[64];       /* "none" */
 	uint32_t warnings;
 	char warning[PLAN_WARNINGS][320];
 };
@@ -138,21 +140,21 @@ struct plan {
 /* ---- SEC_JOB_MAIN and SEC_JOB_SIDE: the job of that lane ---- */
 
 struct job_report {
-	uint64_t run;         /* number of this run, given by the supervisor */
-	uint32_t job;         /* enum job_id */
-	uint32_t outcome;     /* enum job_outcome, once done */
+	uint64_t run;     /* number of this run, given by the supervisor */
+	uint32_t job;     /* enum job_id */
+	uint32_t outcome; /* enum job_outcome, once done */
 	uint32_t err_kind;
 	char phase[64];
-	float progress;       /* 0..1, negative: unknown */
+	float progress; /* 0..1, negative: unknown */
 	int64_t done_bytes, total_bytes;
-	char error[512];      /* one line: what, where */
-	char hint[320];       /* what to do about it */
+	char error[512]; /* one line: what, where */
+	char hint[320];  /* what to do about it */
 };
 
 enum job_outcome {
-	JOB_OUT_NONE,      /* not finished, or died without a word */
+	JOB_OUT_NONE, /* not finished, or died without a word */
 	JOB_OUT_OK,
-	JOB_OUT_FAILED,    /* err_kind, error and hint say why */
+	JOB_OUT_FAILED, /* err_kind, error and hint say why */
 	JOB_OUT_NO_SPACE,
 };
 
@@ -160,23 +162,23 @@ enum job_outcome {
 
 struct service_status {
 	char name[16];
-	int32_t pid;          /* 0: not running */
+	int32_t pid; /* 0: not running */
 	uint32_t restarts;
 	int64_t started_wall_us;
 	int64_t backoff_until_ns; /* 0: none */
-	char reason[128];     /* why it was restarted last, or is held back */
+	char reason[128];         /* why it was restarted last, or is held back */
 };
 
 enum pg_phase {
 	PG_PHASE_DOWN,
-	PG_PHASE_STARTING,   /* exec'd, not yet accepting */
+	PG_PHASE_STARTING, /* exec'd, not yet accepting */
 	PG_PHASE_ACCEPTING,
 	PG_PHASE_STOPPING,
 };
 
 struct pg_exit {
 	bool set;
-	int32_t code;         /* -1 when a signal ended it */
+	int32_t code; /* -1 when a signal ended it */
 	int32_t sig;
 	int64_t at_wall_us;
 };
@@ -184,36 +186,37 @@ struct pg_exit {
 #define SHARED_OPERATIONS 16
 
 struct supervisor_status {
-	uint32_t state;       /* enum fsm_state */
+	uint32_t state; /* enum fsm_state */
 	char reason[512];
 	int64_t since_wall_us;
 	int64_t since_boot_ns;
-	uint32_t pg_phase;    /* enum pg_phase */
+	uint32_t pg_phase; /* enum pg_phase */
 	int32_t pg_pid;
 	int64_t pg_started_wall_us;
 	int64_t pg_started_boot_ns;
 	struct pg_exit pg_exit;
 	uint32_t pg_starts;
-	uint32_t tree;        /* processes of the postgres tree counted while stopping or fenced; 0: gone */
-	bool tree_gone;       /* no process of the postgres tree is left */
-	bool fenced;          /* the fence is wanted */
-	bool fence_durable;   /* and stands on disk */
+	uint32_t
+		tree; /* processes of the postgres tree counted while stopping or fenced; 0: gone */
+	bool tree_gone;     /* no process of the postgres tree is left */
+	bool fenced;        /* the fence is wanted */
+	bool fence_durable; /* and stands on disk */
 	char fence_reason[192];
 	int64_t fence_wall_us;
 	bool paused;
-	bool stopping;        /* podgres was asked to end */
+	bool stopping; /* podgres was asked to end */
 	int64_t stop_deadline_ns;
-	char ladder[96];      /* the rung we stand on: "fast, immediate in 12 s" */
+	char ladder[96]; /* the rung we stand on: "fast, immediate in 12 s" */
 	int64_t backoff_until_ns;
-	uint64_t orphans;     /* adopted zombies collected */
+	uint64_t orphans; /* adopted zombies collected */
 	int64_t watchdog_fired_wall_us;
-	int64_t lease_deadline_ns; /* the deadline the fencer watches */
-	uint32_t operations;  /* ever; the newest are in the ring */
+	int64_t lease_deadline_ns;                     /* the deadline the fencer watches */
+	uint32_t operations;                           /* ever; the newest are in the ring */
 	struct operation operation[SHARED_OPERATIONS]; /* slot = number % SHARED_OPERATIONS */
 	struct service_status service[SERVICES];
-	struct plan plan;     /* the plan in force */
+	struct plan plan;      /* the plan in force */
 	struct job_report job; /* the main lane, as last seen */
-	char job_name[16];    /* "" when none runs */
+	char job_name[16];     /* "" when none runs */
 };
 
 /* ---- SEC_POSTGRES, written by the monitor ---- */
@@ -252,63 +255,70 @@ struct pg_history_entry {
 	char reason[96];
 };
 
-enum pg_accept { PG_ACCEPT_UNKNOWN, PG_ACCEPT_NO, PG_ACCEPT_STARTING, PG_ACCEPT_YES, PG_ACCEPT_STOPPING };
+enum pg_accept {
+	PG_ACCEPT_UNKNOWN,
+	PG_ACCEPT_NO,
+	PG_ACCEPT_STARTING,
+	PG_ACCEPT_YES,
+	PG_ACCEPT_STOPPING
+};
 
 struct pg_facts {
-	int32_t pid;                 /* of the postmaster these facts are about; 0: none */
-	uint32_t accept;             /* enum pg_accept */
-	char problem[256];           /* what is wrong, one line; "" when nothing */
+	int32_t pid;       /* of the postmaster these facts are about; 0: none */
+	uint32_t accept;   /* enum pg_accept */
+	char problem[256]; /* what is wrong, one line; "" when nothing */
 	char hint[256];
-	int64_t connect_ok_ns;       /* last time a new connection worked */
-	int64_t query_ok_ns;         /* last time a query answered */
-	int64_t flush_ok_ns;         /* last time WAL was seen flushed, or nothing waited for it */
+	int64_t connect_ok_ns; /* last time a new connection worked */
+	int64_t query_ok_ns;   /* last time a query answered */
+	int64_t flush_ok_ns;   /* last time WAL was seen flushed, or nothing waited for it */
 	/* role and positions, from the last answered query */
-	bool known;                  /* at least one query answered since the postmaster started */
+	bool known; /* at least one query answered since the postmaster started */
 	bool in_recovery;
 	bool replay_paused;
-	bool receiver_active;        /* pg_stat_wal_receiver has a row in state streaming */
+	bool receiver_active; /* pg_stat_wal_receiver has a row in state streaming */
 	bool has_primary_conninfo;
 	uint32_t timeline;
 	uint64_t system_id;
 	uint64_t current_lsn, insert_lsn, flush_lsn, received_lsn, replay_lsn, latest_end_lsn;
-	int64_t replay_wall_us;      /* pg_last_xact_replay_timestamp */
-	uint64_t written_lsn;        /* end of our own flushed test write after a promotion; 0: none */
+	int64_t replay_wall_us; /* pg_last_xact_replay_timestamp */
+	uint64_t written_lsn;   /* end of our own flushed test write after a promotion; 0: none */
 	uint32_t written_timeline;
 	int64_t postmaster_start_wall_us;
 	int32_t server_version_num;
 	char current_wal[25];
 	char archived_wal[64], failed_wal[64];
 	int64_t archived_wall_us, failed_wall_us;
-	int32_t ready_wal_files;     /* -1: unknown */
+	int32_t ready_wal_files; /* -1: unknown */
 	char archive_mode[16];
 	int32_t connections, max_connections, superuser_reserved;
-	uint32_t pending_count;      /* settings that wait for a restart */
+	uint32_t pending_count; /* settings that wait for a restart */
 	struct plan_pending pending[PG_PENDING];
 	bool pending_decrease;
-	char config_hash[65];        /* podgres.config_hash as the server has it */
-	uint32_t replicas;           /* rows of pg_stat_replication, may exceed PG_REPLICAS */
+	char config_hash[65]; /* podgres.config_hash as the server has it */
+	uint32_t replicas;    /* rows of pg_stat_replication, may exceed PG_REPLICAS */
 	struct pg_replica replica[PG_REPLICAS];
 	uint32_t slots;
 	struct pg_slot slot[PG_SLOTS];
-	uint32_t collations;         /* databases whose recorded version differs from the library's */
+	uint32_t collations; /* databases whose recorded version differs from the library's */
 	struct pg_collation collation[PG_COLLATIONS];
 	/* crash or archive recovery before connections are possible */
-	bool redo;                   /* the startup process replays */
-	char redo_wal[25];           /* the segment in its title */
-	float redo_progress;         /* 0..1, negative: unknown */
-	int64_t redo_moved_ns;       /* last time the position moved */
+	bool redo;             /* the startup process replays */
+	char redo_wal[25];     /* the segment in its title */
+	float redo_progress;   /* 0..1, negative: unknown */
+	int64_t redo_moved_ns; /* last time the position moved */
 	/* files */
-	bool data_gone;              /* global/pg_control or PG_VERSION is missing or another file */
-	uint32_t control_bytes;      /* of control; 0: unreadable */
+	bool data_gone;         /* global/pg_control or PG_VERSION is missing or another file */
+	uint32_t control_bytes; /* of control; 0: unreadable */
 	unsigned char control[PG_CONTROL_BYTES];
-	int64_t disk_data_total, disk_data_free, disk_wal_total, disk_wal_free; /* bytes, -1: unknown */
-	int64_t wal_bytes;           /* in pg_wal, -1: unknown */
-	bool reserve_present;        /* the reserve file is in place */
+	int64_t disk_data_total, disk_data_free, disk_wal_total,
+		disk_wal_free; /* bytes, -1: unknown */
+	int64_t wal_bytes;     /* in pg_wal, -1: unknown */
+	bool reserve_present;  /* the reserve file is in place */
 	uint32_t histories;
 	struct pg_history_entry history[PG_HISTORY];
 	/* memory of our own processes, bytes, by service_id */
 	int64_t rss_bytes[SERVICES];
-	uint32_t shm_percent;        /* use of /dev/shm */
+	uint32_t shm_percent; /* use of /dev/shm */
 };
 
 /* ---- SEC_LOG, written by the logger ---- */
@@ -317,13 +327,13 @@ struct pg_facts {
 #define LOG_LAST_BYTES 400
 
 struct log_facts {
-	uint64_t lines;          /* ever written to stdout */
-	uint64_t dropped;        /* lost because stdout was not read */
+	uint64_t lines;   /* ever written to stdout */
+	uint64_t dropped; /* lost because stdout was not read */
 	uint64_t dropped_bytes;
-	uint64_t truncated;      /* longer than the limit */
-	uint64_t records;        /* of postgres */
+	uint64_t truncated;        /* longer than the limit */
+	uint64_t records;          /* of postgres */
 	int64_t stdout_blocked_ns; /* boot time since when stdout takes nothing; 0: it flows */
-	uint32_t count;          /* lines below, oldest first */
+	uint32_t count;            /* lines below, oldest first */
 	char line[LOG_LAST_LINES][LOG_LAST_BYTES]; /* postgres' own: "FATAL:  ..." */
 };
 
@@ -331,8 +341,8 @@ struct log_facts {
 
 struct api_facts {
 	uint64_t requests;
-	uint64_t errors;       /* 5xx other than probes' 503 */
-	char tls_error[256];   /* a certificate that could not be loaded */
+	uint64_t errors;     /* 5xx other than probes' 503 */
+	char tls_error[256]; /* a certificate that could not be loaded */
 	int64_t cert_expires_wall_us;
 };
 
@@ -365,10 +375,10 @@ enum msg_type {
 };
 
 struct order_reply {
-	uint32_t err_kind;             /* ERR_NONE: accepted */
-	char op_id[ORDER_ID_SIZE];     /* "" when refused */
-	bool repeated;                 /* the Idempotency-Key was known: op_id is the earlier one's */
-	char reason[320];              /* the sentence of the state table, when refused */
+	uint32_t err_kind;         /* ERR_NONE: accepted */
+	char op_id[ORDER_ID_SIZE]; /* "" when refused */
+	bool repeated;             /* the Idempotency-Key was known: op_id is the earlier one's */
+	char reason[320];          /* the sentence of the state table, when refused */
 };
 
 const char *service_text(enum service_id id);
