@@ -38,7 +38,7 @@ exec_oom_scores(void)
 		return;
 	}
 	text[n] = '\0';
-	own = atoi(text);
+	own = (int)strtol(text, NULL, 10);
 	len = snprintf(
 		text, sizeof(text), "%d", own + OOM_STEP < OOM_MAX ? own + OOM_STEP : OOM_MAX);
 	if (pwrite(fd, text, (size_t)len, 0) != len)

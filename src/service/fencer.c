@@ -102,9 +102,10 @@ fencer_on_msg(struct service *s, const struct channel_msg *msg)
 int
 service_fencer_main(struct service *s)
 {
-	struct fencer f = {.s = s};
+	static struct fencer f; /* one process, one fencer */
 	struct err e;
 
+	f = (struct fencer){.s = s};
 	loop_timer_init(&f.timer, fencer_on_timer, &f);
 	s->arg = &f;
 	s->on_tick = fencer_on_tick;

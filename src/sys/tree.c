@@ -57,7 +57,8 @@ tree_read_stat(pid_t pid, struct proc_entry *p)
 	end = strrchr(text, ')');
 	if (!end || end[1] == '\0' || end[2] == '\0')
 		return false;
-	*p = (struct proc_entry){.pid = pid, .state = end[2], .parent = (pid_t)atoi(end + 4)};
+	*p = (struct proc_entry){
+		.pid = pid, .state = end[2], .parent = (pid_t)strtol(end + 4, NULL, 10)};
 	return true;
 }
 
@@ -78,7 +79,7 @@ tree_add(struct proc_table *t, const char *name)
 
 	if (name[0] < '1' || name[0] > '9' || t->n == TREE_MAX)
 		return;
-	pid = (pid_t)atoi(name);
+	pid = (pid_t)strtol(name, NULL, 10);
 	if (tree_read_stat(pid, &t->entry[t->n]))
 		t->n++;
 }
@@ -218,7 +219,7 @@ tree_check_proc(struct err *e)
 			"/proc is not mounted: podgres finds the processes of "
 			"postgres there");
 	text[n] = '\0';
-	if (atoi(text) != getpid())
+	if (strtol(text, NULL, 10) != getpid())
 		return err_set(e, ERR_CONFIG,
 			"/proc shows another PID namespace: mount a fresh one (unshare "
 			"--mount-proc)");
