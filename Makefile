@@ -13,6 +13,9 @@ PREFIX ?= /usr/local
 DESTDIR ?=
 CC := $(if $(filter default,$(origin CC)),gcc,$(CC))
 SAN ?=
+# V=1 shows the whole commands.
+Q := $(if $(V),,@)
+say = $(if $(V),,@printf '  %-6s %s\n' $(1) $@)
 PKG_CONFIG ?= pkg-config
 JOBS ?= $(shell nproc 2>/dev/null || echo 2)
 
@@ -52,19 +55,21 @@ LIBS := $(foreach l,$(LAYERS),$(call lib_of,$(l)))
 all: $(BUILD)/podgres ## build podgres
 
 $(BUILD)/podgres: $(MAIN_OBJ) $(LIBS)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(MAIN_OBJ) -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS) -lm
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(MAIN_OBJ) -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS) -lm
 
 define layer_rule
 $(call lib_of,$(1)): $(filter-out $(MAIN_OBJ),$(call obj_of,$(1)))
 	@rm -f $$@
 	@mkdir -p $$(@D)
-	ar rcsD $$@ $$(filter %.o,$$^)
+	$(Q)ar rcsD $$@ $$(filter %.o,$$^)
 endef
 $(foreach l,$(LAYERS),$(eval $(call layer_rule,$(l))))
 
 $(BUILD)/%.o: %.c $(BUILD)/flags
 	@mkdir -p $(@D)
-	$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
+	$(call say,CC)
+	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) -MMD -MP -c -o $@ $<
 
 # Objects depend on the flags they were made with.
 FLAGS_NOW := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL)
@@ -89,7 +94,8 @@ floors_below = $(if $(filter base,$(1)),base,$(if $(filter core,$(1)),core base,
 define unit_rule
 $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(foreach l,$(call floors_below,$(firstword $(subst /, ,$(1)))),$(call lib_of,$(l)))
 	@mkdir -p $$(@D)
-	$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(PKG_LIBS) -lcmocka -lm
+	$$(call say,LINK)
+	$$(Q)$$(CC) $$(CFLAGS_ALL) $$(LDFLAGS_ALL) -o $$@ $$< -Wl,--start-group $$(filter %.a,$$^) -Wl,--end-group $$(PKG_LIBS) -lcmocka -lm
 endef
 $(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRC)),$(eval $(call unit_rule,$(t))))
 
@@ -158,7 +164,8 @@ fuzz: ## libFuzzer over every parser of foreign bytes, FUZZ_SECONDS=60 each
 fuzz-bins: $(FUZZ_BIN)
 $(BUILD)/fuzz/%: $(BUILD)/tests/fuzz/fuzz_%.o $(filter-out $(BUILD)/libcmd.a,$(LIBS))
 	@mkdir -p $(@D)
-	$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lm
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -fsanitize=fuzzer -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lm
 
 # ---- coverage ----
 

@@ -45,9 +45,15 @@ uint64_t log_dropped(void);                                 /* lines this proces
 int log_level_parse(const char *name, enum log_level *out); /* -1: no such level */
 const char *log_level_name(enum log_level level);
 
+struct log_line {
+	enum log_level level;
+	const char *msg;
+	const struct log_field *fields;
+	size_t n;
+};
+
 /* Renders without writing; returns the length, at most size - 1, newline included. */
-size_t log_render(char *out, size_t size, enum log_level level, const char *msg,
-	const struct log_field *fields, size_t n);
+size_t log_render(char *out, size_t size, const struct log_line *line);
 
 void log_write(enum log_level level, const char *msg, const struct log_field *fields, size_t n);
 

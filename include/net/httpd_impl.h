@@ -67,6 +67,7 @@ enum MHD_Result httpd_on_access(void *arg, struct MHD_Connection *mhd, const cha
 	const char *method, const char *version, const char *data, size_t *size, void **context);
 void httpd_on_completed(
 	void *arg, struct MHD_Connection *mhd, void **context, enum MHD_RequestTerminationCode how);
+size_t httpd_unescape(void *arg, struct MHD_Connection *mhd, char *text);
 
 void httpd_set_step(struct httpd_req *c, enum conn_step step);
 void httpd_doom(struct httpd_req *c); /* ends the connection at its socket */

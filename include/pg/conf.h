@@ -50,6 +50,8 @@ int conf_render_owned(
 
 /* Why a manifest may not set the parameter; NULL when it may.  For `podgres check`. */
 const char *conf_owned_reason(const char *name);
+/* Row i of conf_owned.h; false: no more.  open: a manifest may set it. */
+bool conf_owned_row(size_t i, const char **name, bool *open);
 /* The port asked for by the manifest, else fallback. */
 int conf_port(const struct spec *spec, int fallback);
 

@@ -11,6 +11,12 @@
 #include "core/spec.h"
 #include "service/service.h"
 
+/* How warnings of configure in the plan begin: a reload replaces these and keeps the others. */
+#define CONFIGURE_WARNING "configuration: "
+
+/* The times, limits and wishes that the plan takes over from the manifest as they are. */
+void configure_plan(struct plan *plan, const struct spec *spec, const char *pod);
+
 /*
  * Renders, checks and writes; never touches a file when the result would not load.
  *

@@ -48,4 +48,6 @@ int configure_adopt(struct configure *c, struct err *e) MUSTCHECK;
  * ERR_CONFIG with the place in the manifest when it refuses them. */
 int configure_try(struct configure *c, struct err *e) MUSTCHECK;
 
-void configure_warn(struct plan *plan, const char *fmt, ...) PRINTF(2, 3);
+/* Into the plan, once, and the log. */
+void configure_note(struct plan *plan, const char *fmt, ...) PRINTF(2, 3);
+#define configure_warn(plan, ...) configure_note(plan, CONFIGURE_WARNING __VA_ARGS__)

@@ -45,6 +45,7 @@ struct sv_fence {
 	bool from_manifest;
 	bool failed; /* the flag could not be written */
 	char error[256];
+	int64_t again_ns;
 };
 
 enum { SV_FIFO_PLAIN, SV_FIFO_JSON, SV_FIFO_CSV, SV_FIFOS };
@@ -79,7 +80,7 @@ struct sv {
 	bool pg_accepted; /* in this start */
 	struct restart pg_restart;
 	uint32_t promote_from; /* timeline before the promotion */
-	int oom_score;         /* our own */
+	bool watchdog_seen;    /* the missed deadline has been acted upon */
 	/* stopping */
 	bool stopping_pg; /* a ladder runs, or leftovers are being ended */
 	struct ladder ladder;

@@ -14,6 +14,11 @@ struct dynlib_symbol {
 	size_t offset; /* of the function pointer in the caller's struct */
 };
 
-/* Loads soname once and fills the pointers of *table.  Fails naming the library and the symbol. */
-int dynlib_load(const char *soname, const char *package, const struct dynlib_symbol *symbols,
-	size_t n, void *table, struct err *e) MUSTCHECK;
+struct dynlib {
+	const char *soname, *package; /* Debian's package, for the message */
+	const struct dynlib_symbol *symbols;
+	size_t n;
+};
+
+/* Loads it once and fills the pointers of *table.  Fails naming the library and the symbol. */
+int dynlib_load(const struct dynlib *d, void *table, struct err *e) MUSTCHECK;

@@ -39,9 +39,9 @@ int loop_new(struct loop **out, struct err *e) MUSTCHECK;
 struct loop *loop_free(struct loop *l); /* forgets its sources, closes none of their descriptors */
 DEFINE_AUTO(struct loop *, loop_free)
 
+struct loop_fd *loop_fd_init(struct loop_fd *src, loop_fd_fn *fn, void *arg); /* returns src */
 /* src must outlive its membership; fd stays the caller's.  events: EPOLLIN, EPOLLOUT, ... */
-int loop_add(struct loop *l, struct loop_fd *src, int fd, uint32_t events, loop_fd_fn *fn,
-	void *arg, struct err *e) MUSTCHECK;
+int loop_add(struct loop *l, struct loop_fd *src, int fd, uint32_t events, struct err *e) MUSTCHECK;
 int loop_change(struct loop *l, struct loop_fd *src, uint32_t events, struct err *e) MUSTCHECK;
 void loop_remove(struct loop *l, struct loop_fd *src); /* idempotent; before closing the fd */
 

@@ -35,6 +35,7 @@
 #define GUC_LIFE "podgres starts, restarts and watches postgres itself"
 #define GUC_NONE "it has no use in a container"
 
+OWNED("allow_alter_system", "use spec.postgresql.enableAlterSystem")
 OWNED("allow_system_table_mods", "it lets any superuser destroy the catalogue")
 OWNED("archive_cleanup_command", GUC_RECOVERY)
 OWNED("archive_command", GUC_ARCHIVE)

@@ -98,22 +98,24 @@ duration_text(int64_t ms, char out[DURATION_SIZE])
 
 	if (ms < 0)
 		ms = 0;
+	if (ms > DURATION_MAX_MS)
+		ms = DURATION_MAX_MS;
 	for (size_t i = 0; i < ARRAY_LEN(steps); i++) {
-		long long big = ms / steps[i].big_ms;
-		long long rest = ms % steps[i].big_ms / steps[i].small_ms;
+		int big = (int)(ms / steps[i].big_ms);
+		int rest = (int)(ms % steps[i].big_ms / steps[i].small_ms);
 
 		if (big == 0)
 			continue;
 		if (rest)
-			snprintf(out, DURATION_SIZE, "%lld %s %lld %s", big, steps[i].big, rest,
+			snprintf(out, DURATION_SIZE, "%d %s %d %s", big, steps[i].big, rest,
 				steps[i].small);
 		else
-			snprintf(out, DURATION_SIZE, "%lld %s", big, steps[i].big);
+			snprintf(out, DURATION_SIZE, "%d %s", big, steps[i].big);
 		return out;
 	}
 	if (ms < 1000)
-		snprintf(out, DURATION_SIZE, "%lld ms", (long long)ms);
+		snprintf(out, DURATION_SIZE, "%d ms", (int)ms);
 	else
-		snprintf(out, DURATION_SIZE, "%lld s", (long long)(ms / 1000));
+		snprintf(out, DURATION_SIZE, "%d s", (int)(ms / 1000));
 	return out;
 }

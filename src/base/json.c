@@ -60,7 +60,8 @@ json_repair(struct buf *out, const char *s, size_t n)
 		buf_puts(out, "\xEF\xBF\xBD");
 		run = ++i;
 	}
-	buf_put(out, s + run, n - run);
+	if (n > run)
+		buf_put(out, s + run, n - run);
 }
 
 static void
@@ -104,7 +105,8 @@ json_escape(struct buf *out, const char *s, size_t n)
 			json_escape_ascii(out, p[i]);
 		run = ++i;
 	}
-	buf_put(out, s + run, n - run);
+	if (n > run)
+		buf_put(out, s + run, n - run);
 }
 
 /* ---- structure ---- */

@@ -137,8 +137,7 @@ line_field(struct line *l, const struct log_field *f, bool text)
 }
 
 size_t
-log_render(char *out, size_t size, enum log_level level, const char *msg,
-	const struct log_field *fields, size_t n)
+log_render(char *out, size_t size, const struct log_line *line)
 {
 	struct line l = {.at = out, .end = out + size - 8};
 	char ts[CLOCK_RFC3339_SIZE];
@@ -148,23 +147,23 @@ log_render(char *out, size_t size, enum log_level level, const char *msg,
 	if (conf.text) {
 		line_puts(&l, ts);
 		line_putc(&l, ' ');
-		line_puts(&l, level_names[level]);
+		line_puts(&l, level_names[line->level]);
 		line_putc(&l, ' ');
 		line_puts(&l, conf.logger);
 		line_puts(&l, ": ");
-		line_puts(&l, msg);
+		line_puts(&l, line->msg);
 	} else {
 		line_puts(&l, "{\"ts\":\"");
 		line_puts(&l, ts);
 		line_puts(&l, "\",\"level\":\"");
-		line_puts(&l, level_names[level]);
+		line_puts(&l, level_names[line->level]);
 		line_putc(&l, '"');
 		line_pair(&l, "logger", conf.logger);
-		line_pair(&l, "msg", msg);
+		line_pair(&l, "msg", line->msg);
 		line_pair(&l, "pod", conf.pod);
 	}
-	for (size_t i = 0; i < n; i++)
-		line_field(&l, &fields[i], conf.text);
+	for (size_t i = 0; i < line->n; i++)
+		line_field(&l, &line->fields[i], conf.text);
 
 	l.end = out + size;
 	line_puts(&l, conf.text ? "\n" : "}\n");
@@ -177,12 +176,13 @@ log_write(enum log_level level, const char *msg, const struct log_field *fields,
 {
 	int fd = conf.fd >= 0 ? conf.fd : STDERR_FILENO;
 	int saved = errno;
+	const struct log_line line = {level, msg, fields, n};
 	char out[LOG_LINE_MAX];
 	size_t len;
 
 	if (level > conf.level)
 		return;
-	len = log_render(out, sizeof(out), level, msg, fields, n);
+	len = log_render(out, sizeof(out), &line);
 	if (write(fd, out, len) != (ssize_t)len)
 		dropped++;
 	errno = saved;

@@ -1,7 +1,8 @@
 /*
  * cmd_docs - `podgres docs`: the parts of the manual that come from tables.
  *
- * man1 is roff for podgres(1): commands, options, environment, exit codes, states, orders, routes.
+ * man1 is roff for podgres(1): commands, options, environment, exit codes, errors, states, routes;
+ * man5 for podgres.yaml(5): the fields of a manifest.
  * names is one name a line, with its kind, for scripts/check-docs.
  */
 #include <stdio.h>
@@ -60,6 +61,16 @@ roff_term(struct buf *out, const char *term, const char *rest)
 	buf_putc(out, '\n');
 }
 
+/* Text that ends with a full stop. */
+static void
+roff_sentence(struct buf *out, const char *text)
+{
+	size_t n = strlen(text);
+
+	roff_text(out, text);
+	buf_puts(out, n && text[n - 1] == '.' ? "\n" : ".\n");
+}
+
 static void
 roff_option(struct buf *out, const struct opt *o)
 {
@@ -70,7 +81,7 @@ roff_option(struct buf *out, const struct opt *o)
 	else
 		snprintf(name, sizeof(name), "--%s", o->name);
 	roff_term(out, name, o->arg);
-	roff_line(out, o->help);
+	roff_sentence(out, o->help);
 	if (*o->env) {
 		buf_puts(out, "Environment: \\fB");
 		roff_text(out, o->env);
@@ -79,7 +90,7 @@ roff_option(struct buf *out, const struct opt *o)
 	if (*o->dflt && o->kind != OPT_FLAG && strcmp(o->dflt, "default") != 0) {
 		buf_puts(out, "Default: ");
 		roff_text(out, o->dflt);
-		buf_puts(out, "\n");
+		buf_puts(out, ".\n");
 	}
 }
 
@@ -89,23 +100,42 @@ man_commands(struct buf *out)
 	roff_head(out, "COMMANDS");
 	for (size_t i = 0; i < COMMANDS; i++) {
 		const struct command *c = &commands[i];
-		struct opt_set set = command_options((enum command_id)i);
 
 		if (c->group == GROUP_HIDDEN)
 			continue;
 		roff_term(out, c->name, c->usage);
-		roff_line(out, c->summary);
+		roff_sentence(out, c->summary);
 		if (c->missing)
-			buf_printf(out, "Not in this version: it exits 69.\n");
-		if (i == CMD_RUN || c->missing)
+			buf_puts(out, "Not in this version: it exits 69.\n");
+	}
+	buf_puts(out, ".PP\nEvery command has \\fB\\-\\-help\\fR.\n");
+}
+
+/* Who takes an option: "status, promote". */
+static void
+man_takers(struct buf *out, const struct opt *o)
+{
+	const char *comma = "";
+
+	buf_puts(out, "Of");
+	for (size_t i = 0; i < COMMANDS; i++) {
+		if (!(o->commands & (UINT64_C(1) << i)))
 			continue;
-		for (size_t k = 0; k < set.n; k++) {
-			if (!opts_in(&set, &set.opt[k]))
-				continue;
-			buf_puts(out, ".RS\n");
-			roff_option(out, &set.opt[k]);
-			buf_puts(out, ".RE\n");
-		}
+		buf_printf(out, "%s \\fB%s\\fR", comma, commands[i].name);
+		comma = ",";
+	}
+	buf_puts(out, ".\n");
+}
+
+static void
+man_options(struct buf *out)
+{
+	struct opt_set set = command_options(CMD_STATUS);
+
+	roff_head(out, "OPTIONS OF OTHER COMMANDS");
+	for (size_t i = 0; i < set.n; i++) {
+		roff_option(out, &set.opt[i]);
+		man_takers(out, &set.opt[i]);
 	}
 }
 
@@ -195,14 +225,33 @@ man_states(struct buf *out)
 }
 
 static void
+man_routes(struct buf *out)
+{
+	roff_head(out, "HTTP");
+	buf_puts(out,
+		"Served on \\fB\\-\\-listen\\fR and on the unix socket \\fIcontrol.sock\\fR of the "
+		"run "
+		"directory; /metrics on \\fB\\-\\-metrics\\-listen\\fR.  POST and DELETE need the "
+		"unix socket (root or the user that postgres runs as), a certificate of "
+		"\\fB\\-\\-tls\\-client\\-ca\\fR or the token of \\fB\\-\\-token\\-file\\fR.\n");
+#define ROUTE(path, methods, handler, auth, on, sentence) \
+	roff_term(out, path, #methods);                   \
+	roff_line(out, sentence);
+#include "tbl/routes.h"
+#undef ROUTE
+}
+
+static void
 docs_man1(struct buf *out)
 {
 	man_commands(out);
 	man_run(out);
+	man_options(out);
 	man_environment(out);
 	man_exit_codes(out);
 	man_errors(out);
 	man_states(out);
+	man_routes(out);
 }
 
 /* ---- names ---- */
@@ -243,6 +292,9 @@ docs_names(struct buf *out)
 #define KIND(name, retry, http, exit, meaning) buf_puts(out, "kind " #name "\n");
 #include "tbl/err_kinds.h"
 #undef KIND
+#define ROUTE(path, methods, handler, auth, on, sentence) buf_puts(out, "route " path "\n");
+#include "tbl/routes.h"
+#undef ROUTE
 	for (int i = 0; i < FSM_STATES; i++)
 		buf_printf(out, "state %s\n", fsm_state_text((enum fsm_state)i));
 }

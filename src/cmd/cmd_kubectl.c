@@ -17,8 +17,6 @@
 #define KUBECTL_WORDS 64
 #define KUBECTL_LIST_MAX (1u << 20)
 
-extern char **environ;
-
 struct words {
 	char *word[KUBECTL_WORDS]; /* borrowed; NULL ends them */
 	int n;

@@ -19,7 +19,7 @@
 #include "cmd/reply.h"
 #include "core/order.h"
 
-#define ORDER_TIMEOUT_MS (5 * 60 * SEC_MS)
+#define ORDER_TIMEOUT_MS (300 * SEC_MS)
 #define ORDER_CALL_MS (5 * SEC_MS)
 #define ORDER_LAST_MS 200
 #define ORDER_KNOWN_MS (2 * SEC_MS)

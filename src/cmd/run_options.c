@@ -220,6 +220,7 @@ run_options_state_dir(const char *pgdata, char *out, size_t size, struct err *e)
 	char parent[PATH_MAX], name[NAME_MAX + 1], inside[PATH_MAX + 16], beside[PATH_MAX + 300];
 	const char *choice;
 
+	must(pgdata && pgdata[0] == '/');
 	if (run_options_split(pgdata, parent, name, e) < 0)
 		return -1;
 	snprintf(inside, sizeof(inside), "%s/.podgres", pgdata);

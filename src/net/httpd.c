@@ -37,6 +37,8 @@ static const struct dynlib_symbol mhd_symbols[] = {
 #include "tbl/dyn_mhd.h"
 #undef DYN
 };
+static const struct dynlib library = {
+	"libmicrohttpd.so.12", "libmicrohttpd12", mhd_symbols, ARRAY_LEN(mhd_symbols)};
 
 /* ---- connections ---- */
 
@@ -245,7 +247,8 @@ httpd_start_daemon(struct httpd *h)
 		MHD_OPTION_CONNECTION_LIMIT, h->spec.max_connections + HTTPD_SPARE,
 		MHD_OPTION_CONNECTION_MEMORY_LIMIT, HTTPD_MEMORY, MHD_OPTION_NOTIFY_COMPLETED,
 		httpd_on_completed, h, MHD_OPTION_NOTIFY_CONNECTION, httpd_on_notify, h,
-		MHD_OPTION_ARRAY, t ? tls : none, MHD_OPTION_END);
+		MHD_OPTION_UNESCAPE_CALLBACK, httpd_unescape, NULL, MHD_OPTION_ARRAY,
+		t ? tls : none, MHD_OPTION_END);
 }
 
 /* A free slot; if all are taken, the oldest of those that should have ended is ended. */
@@ -278,8 +281,8 @@ httpd_reload(struct httpd *h, struct err *e)
 	if (!d->mhd)
 		return err_set(e, ERR_SYS, "libmicrohttpd did not start");
 	info = h->lib.MHD_get_daemon_info(d->mhd, MHD_DAEMON_INFO_EPOLL_FD);
-	if (!info || loop_add(h->spec.loop, &d->src, info->epoll_fd, EPOLLIN, daemon_on_event, d,
-			     e) < 0) {
+	if (!info || loop_add(h->spec.loop, loop_fd_init(&d->src, daemon_on_event, d),
+			     info->epoll_fd, EPOLLIN, e) < 0) {
 		h->lib.MHD_stop_daemon(d->mhd);
 		d->mhd = NULL;
 		return info ? -1 : err_set(e, ERR_SYS, "libmicrohttpd has no epoll");
@@ -395,13 +398,12 @@ httpd_new(struct httpd **out, const struct httpd_spec *spec, struct err *e)
 	loop_timer_init(&h->resume, httpd_on_resume, h);
 	if (flags < 0 || fcntl(spec->listen_fd, F_SETFL, flags | O_NONBLOCK) < 0)
 		return err_sys(e, "use the listening descriptor %d", spec->listen_fd);
-	if (dynlib_load("libmicrohttpd.so.12", "libmicrohttpd12", mhd_symbols,
-		    ARRAY_LEN(mhd_symbols), &h->lib, e) < 0)
+	if (dynlib_load(&library, &h->lib, e) < 0)
 		return -1;
 	if ((!spec->tls || httpd_tls_ready(spec->tls)) && httpd_reload(h, e) < 0)
 		return -1;
-	if (loop_add(spec->loop, &h->listener, spec->listen_fd, EPOLLIN, httpd_on_listener, h, e) <
-		0)
+	if (loop_add(spec->loop, loop_fd_init(&h->listener, httpd_on_listener, h), spec->listen_fd,
+		    EPOLLIN, e) < 0)
 		return -1;
 	*out = take(h);
 	return 0;

@@ -171,6 +171,38 @@ httpd_on_completed(
 
 /* ---- what a request says ---- */
 
+static int
+hex_digit(char c)
+{
+	if (c >= '0' && c <= '9')
+		return c - '0';
+	c |= 0x20;
+	return c >= 'a' && c <= 'f' ? c - 'a' + 10 : -1;
+}
+
+/* %00 stays as it is written: a NUL would hide what follows it. */
+size_t
+httpd_unescape(void *arg, struct MHD_Connection *mhd, char *text)
+{
+	char *in = text, *out = text;
+
+	(void)arg;
+	(void)mhd;
+	while (*in) {
+		int high = *in == '%' ? hex_digit(in[1]) : -1;
+		int low = high >= 0 ? hex_digit(in[2]) : -1;
+
+		if (low >= 0 && high + low > 0) {
+			*out++ = (char)(high << 4 | low);
+			in += 3;
+		} else {
+			*out++ = *in++;
+		}
+	}
+	*out = '\0';
+	return (size_t)(out - text);
+}
+
 enum httpd_method
 httpd_method(const struct httpd_req *r)
 {
@@ -314,6 +346,7 @@ httpd_reply(struct httpd_req *r, const struct httpd_answer *a)
 	if (r->held) {
 		r->held = false;
 		h->lib.MHD_resume_connection(r->mhd);
+		loop_timer_in(h->spec.loop, &r->daemon->again, 0); /* nothing else wakes it */
 	}
 }
 

@@ -40,6 +40,8 @@ static const struct dynlib_symbol gnutls_symbols[] = {
 #include "tbl/dyn_gnutls.h"
 #undef DYN
 };
+static const struct dynlib library = {
+	"libgnutls.so.30", "libgnutls30", gnutls_symbols, ARRAY_LEN(gnutls_symbols)};
 
 struct tls_stamp {
 	dev_t dev;
@@ -92,8 +94,7 @@ httpd_tls_new(
 	if (tls_set_path(t, TLS_CERT, cert, e) < 0 || tls_set_path(t, TLS_KEY, key, e) < 0 ||
 		tls_set_path(t, TLS_CA, ca, e) < 0)
 		return -1;
-	if (dynlib_load("libgnutls.so.30", "libgnutls30", gnutls_symbols, ARRAY_LEN(gnutls_symbols),
-		    &t->lib, e) < 0)
+	if (dynlib_load(&library, &t->lib, e) < 0)
 		return -1;
 	*out = take(t);
 	return 0;

@@ -7,7 +7,9 @@
 #include <string.h>
 #include <strings.h>
 
-enum how { FIXED, MADE, NEVER, OPEN };
+#include "core/guc.h"
+
+enum how { FIXED, MADE, OPEN };
 
 enum owned {
 #define OWNED(id, min, max, how, text, reason) OWNED_##id,
@@ -52,15 +54,19 @@ known(int major, int min, int max)
 const char *
 conf_owned_reason(const char *name)
 {
-	for (size_t i = 0; i < ARRAY_LEN(owned_row); i++)
-		if (owned_row[i].how != OPEN && strcasecmp(owned_row[i].name, name) == 0)
-			return owned_row[i].reason;
 	if (strncasecmp(name, "podgres.", 8) == 0)
 		return "names that begin so are for podgres itself";
-	if (strcasecmp(name, "pg_failover_slots.primary_dsn") == 0 ||
-		strcasecmp(name, "pg_failover_slots.standby_slot_names") == 0)
-		return "podgres knows the primary and the slots";
-	return NULL;
+	return guc_refused(name);
+}
+
+bool
+conf_owned_row(size_t i, const char **name, bool *open)
+{
+	if (i >= ARRAY_LEN(owned_row))
+		return false;
+	*name = owned_row[i].name;
+	*open = owned_row[i].how == OPEN;
+	return true;
 }
 
 const struct spec_param *
@@ -112,7 +118,7 @@ check_param(const struct conf_input *in, const struct spec_param *p, struct err 
 	if (!conf_name_ok(p->name))
 		return bad_param(in, p, "this cannot be the name of a setting", e);
 	if (reason) {
-		snprintf(why, sizeof(why), "this setting is podgres' own: %s", reason);
+		snprintf(why, sizeof(why), "podgres sets this parameter: %s", reason);
 		return bad_param(in, p, why, e);
 	}
 	if (conf_param(in->spec, p->name) != p)
@@ -393,7 +399,7 @@ put_owned(struct buf *out, enum owned id, const struct conf_input *in, struct er
 {
 	AUTO(buf_deinit) struct buf v = {0};
 
-	if (!known(in->major, owned_row[id].min, owned_row[id].max) || owned_row[id].how == NEVER)
+	if (!known(in->major, owned_row[id].min, owned_row[id].max))
 		return 0;
 	if (owned_row[id].how == FIXED)
 		buf_puts(&v, owned_row[id].text);

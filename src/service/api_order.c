@@ -217,6 +217,8 @@ static void
 order_replied(struct api_wait *w, const struct order_reply *reply)
 {
 	if (reply->err_kind != ERR_NONE) {
+		log_info("order refused", F_STR("order", order_text(w->kind)),
+			F_STR("error", reply->reason));
 		wait_reply_error(w, (enum err_kind)reply->err_kind, reply->reason, NULL);
 		return;
 	}
@@ -332,10 +334,11 @@ api_order(struct api_call *c)
 		rc = asked_read(c, &q, &e);
 	if (rc == 0)
 		rc = order_hold(c, &q, &e);
-	log_info("order", F_STR("order", order_text((enum order_kind)q.order.kind)),
-		F_STR("by", c->by), F_STR("error", rc < 0 ? e.msg : ""));
-	if (rc < 0)
-		api_reply_error(c, &e, NULL);
+	if (rc == 0)
+		return; /* the supervisor says the rest */
+	log_info("order refused", F_STR("order", order_text((enum order_kind)q.order.kind)),
+		F_STR("by", c->by), F_STR("error", e.msg));
+	api_reply_error(c, &e, NULL);
 }
 
 /* ---- operations ---- */

@@ -288,6 +288,10 @@ status_postgres(struct json *j, const struct api_view *v)
 	json_kint(j, "pid", s->pg_pid);
 	json_kstr(j, "phase", phase_text(s->pg_phase));
 	json_kstr(j, "version", s->plan.version);
+	json_kint(j, "port", s->plan.port);
+	json_given(j, "socketDir", s->plan.socket_dir);
+	json_given(j, "superuser", s->plan.superuser);
+	json_given(j, "bindir", s->plan.bindir);
 	json_ktime(j, "startedAt", s->pg_started_wall_us);
 	json_kint(j, "starts", s->pg_starts);
 	json_kint(j, "treeProcesses", s->tree);

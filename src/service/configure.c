@@ -52,7 +52,7 @@ configure_deinit_auto(struct configure *c)
 }
 
 void
-configure_warn(struct plan *plan, const char *fmt, ...)
+configure_note(struct plan *plan, const char *fmt, ...)
 {
 	char text[sizeof(plan->warning[0])];
 	const char *line = text;
@@ -64,9 +64,33 @@ configure_warn(struct plan *plan, const char *fmt, ...)
 	for (uint32_t i = 0; i < plan->warnings; i++)
 		if (strcmp(plan->warning[i], text) == 0)
 			return;
-	log_warning("configuration", F_STR("warning", line));
+	log_warning("found while configuring", F_STR("warning", line));
 	if (plan->warnings < PLAN_WARNINGS)
 		memcpy(plan->warning[plan->warnings++], text, sizeof(text));
+}
+
+/* ---- the plan ---- */
+
+static bool
+is_fenced(const struct spec_list *fenced, const char *pod)
+{
+	for (size_t i = 0; i < fenced->n; i++)
+		if (strcmp(fenced->item[i].text, "*") == 0 ||
+			strcmp(fenced->item[i].text, pod) == 0)
+			return true;
+	return false;
+}
+
+void
+configure_plan(struct plan *plan, const struct spec *spec, const char *pod)
+{
+	plan->start_delay_ms = spec->start_delay_ms;
+	plan->stop_delay_ms = spec->stop_delay_ms;
+	plan->smart_ms = spec->smart_shutdown_ms;
+	plan->switchover_ms = spec->switchover_delay_ms;
+	plan->max_lag_bytes = spec->maximum_lag_bytes;
+	plan->ready_needs_streaming = spec->ready_needs_streaming;
+	plan->fenced_by_manifest = is_fenced(&spec->fenced, pod);
 }
 
 /* ---- render ---- */

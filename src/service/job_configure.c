@@ -9,7 +9,35 @@
 #include <string.h>
 
 #include "base/log.h"
-#include "service/configure.h"
+#include "service/configure_files.h"
+
+/* Of the former warnings only those stay that a reload does not look for again. */
+static void
+forget_warnings(struct plan *plan, const char *file)
+{
+	uint32_t kept = 0;
+
+	for (uint32_t i = 0; i < plan->warnings; i++) {
+		const char *w = plan->warning[i];
+
+		if (strncmp(w, CONFIGURE_WARNING, strlen(CONFIGURE_WARNING)) == 0 ||
+			(*file && strncmp(w, file, strlen(file)) == 0))
+			continue;
+		memmove(plan->warning[kept++], w, sizeof(plan->warning[0]));
+	}
+	plan->warnings = kept;
+}
+
+static void
+take_notes(struct plan *plan, const struct spec_notes *notes, const char *file)
+{
+	for (size_t i = 0; i < notes->n; i++) {
+		const struct spec_note *n = &notes->item[i];
+
+		if (!n->error && !n->info)
+			configure_note(plan, "%s:%d:%d: %s", file, n->at.line, n->at.col, n->text);
+	}
+}
 
 static int
 render(struct job *j, struct plan *plan, struct err *e)
@@ -18,13 +46,18 @@ render(struct job *j, struct plan *plan, struct err *e)
 	struct spec_notes notes = {0};
 	int rc;
 
-	plan->warnings = 0;
+	forget_warnings(plan, j->opt->config);
 	rc = spec_load(&spec, j->opt->config, &notes, e);
+	take_notes(plan, &notes, j->opt->config);
 	spec_notes_deinit(&notes);
 	if (rc)
 		return -1;
 	job_phase(j, "rendering the configuration", -1);
-	return configure_render(j, spec, plan, e);
+	if (configure_render(j, spec, plan, e))
+		return -1;
+	if (!plan->config_error[0])
+		configure_plan(plan, spec, j->opt->pod_name);
+	return 0;
 }
 
 int

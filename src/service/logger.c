@@ -180,7 +180,7 @@ logger_open_input(struct logger *l, enum logger_form form, struct err *e)
 	if (fcntl(fd, F_SETFL, flags | O_NONBLOCK) < 0 || fcntl(fd, F_SETFD, FD_CLOEXEC) < 0)
 		return err_sys(e, "set up input %s of the log", sources[form].name);
 	fcntl(fd, F_SETPIPE_SZ, PIPE_BYTES); /* a wish */
-	return loop_add(l->s->loop, &in->watch, fd, EPOLLIN, logger_on_input, in, e);
+	return loop_add(l->s->loop, loop_fd_init(&in->watch, logger_on_input, in), fd, EPOLLIN, e);
 }
 
 static int
@@ -196,7 +196,7 @@ logger_watch_term(struct logger *l, struct err *e)
 	fd = signalfd(-1, &set, SFD_CLOEXEC | SFD_NONBLOCK);
 	if (fd < 0)
 		return err_sys(e, "watch for SIGTERM");
-	return loop_add(l->s->loop, &l->term, fd, EPOLLIN, logger_on_term, l, e);
+	return loop_add(l->s->loop, loop_fd_init(&l->term, logger_on_term, l), fd, EPOLLIN, e);
 }
 
 static int

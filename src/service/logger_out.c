@@ -99,8 +99,8 @@ logger_out_close_gap(struct logger_out *o)
 
 	if (!o->gap || o->used > LOGGER_RING_BYTES / 2)
 		return;
-	n = log_render(
-		line, sizeof(line), LOG_WARNING, "log lines dropped", fields, ARRAY_LEN(fields));
+	n = log_render(line, sizeof(line),
+		&(struct log_line){LOG_WARNING, "log lines dropped", fields, ARRAY_LEN(fields)});
 	ring_put(o, line, n);
 	o->lines++;
 	o->gap = false;
@@ -140,8 +140,8 @@ logger_out_wait(struct logger_out *o, int cause)
 
 	if (o->blocked_ns == 0)
 		o->blocked_ns = clock_boot_ns();
-	if (cause != EAGAIN ||
-		loop_add(o->loop, &o->watch, o->fd, EPOLLOUT, logger_out_on_writable, o, &e) < 0)
+	if (cause != EAGAIN || loop_add(o->loop, loop_fd_init(&o->watch, logger_out_on_writable, o),
+				       o->fd, EPOLLOUT, &e) < 0)
 		loop_timer_in(o->loop, &o->retry, RETRY_MS);
 }
 

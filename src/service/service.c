@@ -103,7 +103,8 @@ service_start(struct service *s, struct err *e)
 	if (loop_new(&s->loop, e) < 0)
 		return -1;
 	board_beat(s->board, (int)s->id);
-	return loop_add(s->loop, &s->channel, FD_CHANNEL, EPOLLIN, service_on_channel, s, e);
+	return loop_add(
+		s->loop, loop_fd_init(&s->channel, service_on_channel, s), FD_CHANNEL, EPOLLIN, e);
 }
 
 int

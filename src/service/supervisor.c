@@ -29,6 +29,7 @@
 #define SV_SETTLED_MS 60000 /* postgres that ran so long has no crash history */
 #define SV_SPACE_MS 3000
 #define SV_RELOAD_MS 300
+#define SV_FENCE_AGAIN_MS 10000
 
 /* ---- state ---- */
 
@@ -204,6 +205,17 @@ sv_stop(struct sv *sv, bool quit)
 
 /* ---- what wakes us ---- */
 
+/* A fence that could not be made durable is tried again for as long as it is wanted. */
+static void
+sv_fence_again(struct sv *sv)
+{
+	if (!sv->fence.failed || !sv->fence.want || clock_boot_ns() < sv->fence.again_ns)
+		return;
+	sv->fence.again_ns = clock_boot_ns() + SV_FENCE_AGAIN_MS * MS_NS;
+	sv->fence.failed = false;
+	sv_side_next(sv);
+}
+
 static void
 sv_on_tick(struct loop_timer *t, void *arg)
 {
@@ -211,7 +223,8 @@ sv_on_tick(struct loop_timer *t, void *arg)
 	int64_t ms = sv->opt.watchdog_ms / 4 < SV_TICK_MS ? sv->opt.watchdog_ms / 4 : SV_TICK_MS;
 
 	/* Deadlines first: after a stall this decides before anything else happens. */
-	if (board_deadline_ns(sv->board) != 0 && !sv_arm(sv) && !sv->st.watchdog_fired_wall_us) {
+	if (board_deadline_ns(sv->board) != 0 && !sv_arm(sv) && !sv->watchdog_seen) {
+		sv->watchdog_seen = true;
 		sv->st.watchdog_fired_wall_us = clock_wall_us();
 		log_error("watchdog: the supervisor missed its own deadline");
 		sv_event(sv, FSM_EV_WATCHDOG, NULL);
@@ -222,6 +235,7 @@ sv_on_tick(struct loop_timer *t, void *arg)
 		clock_boot_ns() - sv->st.pg_started_boot_ns > SV_SETTLED_MS * MS_NS)
 		restart_forget(&sv->pg_restart);
 	sv_services_tick(sv);
+	sv_fence_again(sv);
 	sv_pg_look(sv);
 }
 
@@ -326,10 +340,12 @@ sv_begin(struct sv *sv, struct err *e)
 	loop_timer_init(&sv->reload_soon, sv_on_reload_soon, sv);
 	sv_jobs_init(sv);
 	sv_pg_init(sv);
-	if (loop_add(sv->loop, &sv->signal_src, sv->signals, EPOLLIN, sv_on_signal, sv, e) < 0)
+	if (loop_add(sv->loop, loop_fd_init(&sv->signal_src, sv_on_signal, sv), sv->signals,
+		    EPOLLIN, e) < 0)
 		return -1;
-	if (sv->inotify >= 0 && loop_add(sv->loop, &sv->inotify_src, sv->inotify, EPOLLIN,
-					sv_on_inotify, sv, e) < 0)
+	if (sv->inotify >= 0 &&
+		loop_add(sv->loop, loop_fd_init(&sv->inotify_src, sv_on_inotify, sv), sv->inotify,
+			EPOLLIN, e) < 0)
 		return -1;
 	sv->fence.written = -1;
 	sv->st.state = FSM_BOOT;

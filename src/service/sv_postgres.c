@@ -118,7 +118,7 @@ sv_gone(struct sv *sv)
 	/* Only now may the deadline be forgotten: nothing is left that could write. */
 	board_deadline_disarm(sv->board);
 	board_fired_set(sv->board, 0);
-	sv->st.watchdog_fired_wall_us = 0;
+	sv->watchdog_seen = false;
 	sv->st.tree_gone = true;
 	sv->st.tree = 0;
 	sv->st.pg_phase = PG_PHASE_DOWN;
@@ -239,8 +239,8 @@ sv_pg_spawn(struct sv *sv, struct err *e)
 	if (proc_start(sv->procs, &spec, &sv->pg, e) < 0)
 		return -1;
 	sv->pidfd = (int)syscall(SYS_pidfd_open, proc_pid(sv->pg), 0);
-	if (sv->pidfd >= 0 &&
-		loop_add(sv->loop, &sv->pidfd_src, sv->pidfd, EPOLLIN, sv_on_pidfd, sv, e) < 0)
+	if (sv->pidfd >= 0 && loop_add(sv->loop, loop_fd_init(&sv->pidfd_src, sv_on_pidfd, sv),
+				      sv->pidfd, EPOLLIN, e) < 0)
 		sv_pidfd_close(sv);
 	return 0;
 }

@@ -191,7 +191,7 @@ sv_service_spawn(struct sv_child *c, struct err *e)
 		return -1;
 	}
 	close(theirs);
-	return loop_add(c->sv->loop, &c->src, c->chan, EPOLLIN, sv_on_channel, c, e);
+	return loop_add(c->sv->loop, loop_fd_init(&c->src, sv_on_channel, c), c->chan, EPOLLIN, e);
 }
 
 static void

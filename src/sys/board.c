@@ -14,6 +14,7 @@
 #define BOARD_MAGIC UINT32_C(0x50474F31)
 #define BOARD_ALIGN 64
 #define BOARD_TRIES 64
+#define BOARD_FD_FLOOR 64
 
 struct section {
 	_Atomic uint32_t seq; /* copy seq % 2 is the one to read; 0: never written */
@@ -77,12 +78,14 @@ int
 board_create(struct board **out, const size_t *sizes, size_t n, struct err *e)
 {
 	AUTO(board_free) struct board *b = calloc(1, sizeof(*b));
-	AUTO(close) int fd = -1;
+	AUTO(close) int low = -1, fd = -1;
 	size_t bytes;
 
 	must(n <= BOARD_MAX_SECTIONS);
 	bytes = board_layout(sizes, n, NULL);
-	fd = memfd_create("podgres-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	low = memfd_create("podgres-board", MFD_CLOEXEC | MFD_ALLOW_SEALING);
+	/* Out of the way of the fixed numbers it gets in children. */
+	fd = low < 0 ? -1 : fcntl(low, F_DUPFD_CLOEXEC, BOARD_FD_FLOOR);
 	if (!b || fd < 0)
 		return err_sys(e, "create the board");
 	b->fd = -1;

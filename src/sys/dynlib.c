@@ -7,21 +7,20 @@
 #include <string.h>
 
 int
-dynlib_load(const char *soname, const char *package, const struct dynlib_symbol *symbols, size_t n,
-	void *table, struct err *e)
+dynlib_load(const struct dynlib *d, void *table, struct err *e)
 {
-	void *lib = dlopen(soname, RTLD_NOW | RTLD_LOCAL);
+	void *lib = dlopen(d->soname, RTLD_NOW | RTLD_LOCAL);
 
 	if (!lib)
-		return err_set(e, ERR_CONFIG, "cannot load %s (Debian package %s): %s", soname,
-			package, dlerror());
-	for (size_t i = 0; i < n; i++) {
-		void *sym = dlsym(lib, symbols[i].name);
+		return err_set(e, ERR_CONFIG, "cannot load %s (Debian package %s): %s", d->soname,
+			d->package, dlerror());
+	for (size_t i = 0; i < d->n; i++) {
+		void *sym = dlsym(lib, d->symbols[i].name);
 
 		if (!sym)
 			return err_set(e, ERR_CONFIG, "%s has no function %s: it is too old",
-				soname, symbols[i].name);
-		memcpy((char *)table + symbols[i].offset, &sym, sizeof(sym));
+				d->soname, d->symbols[i].name);
+		memcpy((char *)table + d->symbols[i].offset, &sym, sizeof(sym));
 	}
 	return 0;
 }

@@ -66,13 +66,20 @@ loop_free(struct loop *l)
 
 /* ---- descriptors ---- */
 
+struct loop_fd *
+loop_fd_init(struct loop_fd *src, loop_fd_fn *fn, void *arg)
+{
+	*src = (struct loop_fd){.fd = -1, .fn = fn, .arg = arg};
+	return src;
+}
+
 int
-loop_add(struct loop *l, struct loop_fd *src, int fd, uint32_t events, loop_fd_fn *fn, void *arg,
-	struct err *e)
+loop_add(struct loop *l, struct loop_fd *src, int fd, uint32_t events, struct err *e)
 {
 	struct epoll_event ev = {.events = events, .data.u64 = ++l->serial};
 
-	*src = (struct loop_fd){.fd = fd, .fn = fn, .arg = arg, .serial = l->serial};
+	src->fd = fd;
+	src->serial = l->serial;
 	if (epoll_ctl(l->epfd, EPOLL_CTL_ADD, fd, &ev) < 0) {
 		src->fd = -1;
 		return err_sys(e, "watch descriptor %d", fd);

@@ -40,12 +40,13 @@ parse(int argc, const char *const *argv, struct run_options *opt, struct opt_res
 	struct err *e)
 {
 	struct opt_set set = run_options_set();
-	static char *copy[32];
+	static char word[32][512], *copy[33];
 
-	for (int i = 0; i <= argc; i++) {
-		free(copy[i]);
-		copy[i] = argv[i] ? strdup(argv[i]) : NULL;
+	for (int i = 0; i < argc; i++) {
+		snprintf(word[i], sizeof(word[i]), "%s", argv[i]);
+		copy[i] = word[i];
 	}
+	copy[argc] = NULL;
 	memset(opt, 0, sizeof(*opt));
 	*e = (struct err){0};
 	*rest = (struct opt_rest){.argc = argc, .argv = copy};

@@ -89,7 +89,8 @@ static void __attribute__((noreturn)) rig_child(struct rig *r, int channel)
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	memcpy(spec.listen_fd, r->listen, sizeof(spec.listen_fd));
 	if (loop_new(&s.loop, &e) < 0 ||
-		loop_add(s.loop, &s.channel, channel, EPOLLIN, rig_child_on_channel, &s, &e) < 0)
+		loop_add(s.loop, loop_fd_init(&s.channel, rig_child_on_channel, &s), channel,
+			EPOLLIN, &e) < 0)
 		_exit(1);
 	if (api_new(&a, &spec, &e) < 0) {
 		fprintf(stderr, "api_new: %s\n", e.msg);

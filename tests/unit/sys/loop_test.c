@@ -97,7 +97,7 @@ a_readable_descriptor_calls_its_owner(void **state)
 	(void)state;
 	assert_int_equal(pipe2(p, O_CLOEXEC), 0);
 	assert_int_equal(loop_new(&l, &e), 0);
-	assert_int_equal(loop_add(l, &src, p[0], EPOLLIN, on_fd, &s, &e), 0);
+	assert_int_equal(loop_add(l, loop_fd_init(&src, on_fd, &s), p[0], EPOLLIN, &e), 0);
 	assert_int_equal(write(p[1], "ab", 2), 2);
 	turn_until(l, &s.fds, 2);
 	loop_remove(l, &src);
@@ -132,8 +132,8 @@ a_source_removed_by_another_in_the_same_turn_is_not_called(void **state)
 	assert_int_equal(pipe2(q, O_CLOEXEC), 0);
 	assert_int_equal(loop_new(&l, &e), 0);
 	sa.loop = sb.loop = l;
-	assert_int_equal(loop_add(l, &a, p[0], EPOLLIN, on_fd_removing, &sa, &e), 0);
-	assert_int_equal(loop_add(l, &b, q[0], EPOLLIN, on_fd_removing, &sb, &e), 0);
+	assert_int_equal(loop_add(l, loop_fd_init(&a, on_fd_removing, &sa), p[0], EPOLLIN, &e), 0);
+	assert_int_equal(loop_add(l, loop_fd_init(&b, on_fd_removing, &sb), q[0], EPOLLIN, &e), 0);
 	assert_int_equal(write(p[1], "a", 1), 1);
 	assert_int_equal(write(q[1], "a", 1), 1);
 	for (int i = 0; i < 3; i++)

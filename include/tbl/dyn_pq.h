@@ -1,0 +1,31 @@
+/*
+ * The functions of libpq that podgres calls (libpq-fe.h; PostgreSQL, chapter "libpq").
+ *
+ * PQ(name): PQ<name>
+ */
+PQ(connectStartParams)
+PQ(connectPoll)
+PQ(status)
+PQ(socket)
+PQ(errorMessage)
+PQ(finish)
+PQ(setnonblocking)
+PQ(setErrorVerbosity)
+PQ(setNoticeProcessor)
+PQ(serverVersion)
+PQ(backendPID)
+PQ(sendQuery)
+PQ(sendQueryPrepared)
+PQ(sendPrepare)
+PQ(flush)
+PQ(consumeInput)
+PQ(isBusy)
+PQ(getResult)
+PQ(resultStatus)
+PQ(resultErrorField)
+PQ(resultErrorMessage)
+PQ(ntuples)
+PQ(nfields)
+PQ(getvalue)
+PQ(getisnull)
+PQ(clear)

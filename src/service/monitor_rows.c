@@ -1,0 +1,307 @@
+/*
+ * monitor_rows - rows of answers into struct pg_facts.
+ */
+#include "service/monitor.h"
+
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "core/lineage.h"
+
+static uint64_t
+rows_lsn(const struct sql *r, int row, int col)
+{
+	uint64_t lsn = 0;
+
+	return lineage_lsn_parse(sql_text(r, row, col), &lsn) ? lsn : 0;
+}
+
+#define COPY(r, row, col, to) sql_copy(r, row, col, to, sizeof(to))
+
+/* ---- position ---- */
+
+/* Flushing works when what was inserted at an earlier look is flushed by now, or when nobody waits
+ * for it: WAL that no commit belongs to may lie in memory for minutes (XLogBackgroundFlush). */
+static void
+rows_flush(struct monitor *m, uint64_t inserted, uint64_t flushed)
+{
+	if (flushed < m->flush_wait_lsn) {
+		monitor_kept_ask_soon(m, OBSERVE_LOAD);
+		return;
+	}
+	m->facts.flush_ok_ns = clock_boot_ns();
+	m->flush_wait_lsn = inserted;
+}
+
+static uint32_t
+rows_timeline(const struct sql *r)
+{
+	char digits[9] = "";
+
+	if (sql_bool(r, 0, POSITION_IN_RECOVERY))
+		return (uint32_t)sql_int(r, 0, POSITION_RECOVERY_TIMELINE, 0);
+	snprintf(digits, sizeof(digits), "%s", sql_text(r, 0, POSITION_WAL_NAME));
+	return (uint32_t)strtoul(digits, NULL, 16);
+}
+
+static void
+rows_primary(struct monitor *m, const struct sql *r)
+{
+	struct pg_facts *f = &m->facts;
+
+	f->current_lsn = rows_lsn(r, 0, POSITION_WRITE);
+	f->insert_lsn = rows_lsn(r, 0, POSITION_INSERT);
+	f->flush_lsn = rows_lsn(r, 0, POSITION_FLUSH);
+	COPY(r, 0, POSITION_WAL_NAME, f->current_wal);
+	rows_flush(m, f->insert_lsn, f->flush_lsn);
+}
+
+static void
+rows_standby(struct monitor *m, const struct sql *r)
+{
+	struct pg_facts *f = &m->facts;
+
+	f->current_lsn = f->insert_lsn = f->flush_lsn = 0;
+	f->current_wal[0] = '\0';
+	if (f->timeline > m->promote_from)
+		m->promote_from = f->timeline;
+	rows_flush(m, rows_lsn(r, 0, POSITION_RECEIVER_WRITTEN),
+		f->receiver_active ? rows_lsn(r, 0, POSITION_RECEIVER_FLUSHED) : UINT64_MAX);
+}
+
+static void
+rows_reloaded(struct monitor *m, const struct sql *r)
+{
+	const char *mark = sql_text(r, 0, POSITION_RELOADED_AT);
+
+	if (strcmp(mark, m->kept.reload_mark) == 0)
+		return;
+	COPY(r, 0, POSITION_RELOADED_AT, m->kept.reload_mark);
+	monitor_kept_ask_soon(m, OBSERVE_SETTINGS);
+	monitor_kept_ask_soon(m, OBSERVE_PENDING);
+}
+
+static void
+rows_position(struct monitor *m, const struct sql *r)
+{
+	struct pg_facts *f = &m->facts;
+	int32_t senders = (int32_t)sql_int(r, 0, POSITION_SENDERS, 0);
+
+	f->query_ok_ns = clock_boot_ns();
+	f->in_recovery = sql_bool(r, 0, POSITION_IN_RECOVERY);
+	f->replay_paused = sql_bool(r, 0, POSITION_PAUSED);
+	f->receiver_active = strcmp(sql_text(r, 0, POSITION_RECEIVER), "streaming") == 0;
+	f->timeline = rows_timeline(r);
+	f->received_lsn = rows_lsn(r, 0, POSITION_RECEIVED);
+	f->replay_lsn = rows_lsn(r, 0, POSITION_REPLAYED);
+	f->latest_end_lsn = rows_lsn(r, 0, POSITION_LATEST_END);
+	f->replay_wall_us = sql_int(r, 0, POSITION_REPLAYED_AT_US, 0);
+	COPY(r, 0, POSITION_CONFIG_HASH, f->config_hash);
+	if (f->in_recovery)
+		rows_standby(m, r);
+	else
+		rows_primary(m, r);
+	rows_reloaded(m, r);
+	if (senders != m->kept.senders || senders > 0)
+		monitor_kept_ask_soon(m, OBSERVE_REPLICAS);
+	m->kept.senders = senders;
+	f->known = true;
+}
+
+/* ---- the others ---- */
+
+static void
+rows_load(struct monitor *m, const struct sql *r)
+{
+	m->facts.connections = (int32_t)sql_int(r, 0, LOAD_CLIENTS, 0);
+	if (sql_int(r, 0, LOAD_WAL_WAITERS, 0) == 0)
+		m->facts.flush_ok_ns = clock_boot_ns();
+}
+
+static void
+rows_settings(struct monitor *m, const struct sql *r)
+{
+	struct pg_facts *f = &m->facts;
+
+	f->max_connections = (int32_t)sql_int(r, 0, SETTINGS_MAX_CONNECTIONS, 0);
+	f->superuser_reserved = (int32_t)sql_int(r, 0, SETTINGS_SUPERUSER_RESERVED, 0);
+	m->reserved = f->superuser_reserved + (int32_t)sql_int(r, 0, SETTINGS_RESERVED, 0);
+	COPY(r, 0, SETTINGS_ARCHIVE_MODE, f->archive_mode);
+	f->has_primary_conninfo = sql_bool(r, 0, SETTINGS_PRIMARY_CONNINFO);
+	f->postmaster_start_wall_us = sql_int(r, 0, SETTINGS_STARTED_AT_US, 0);
+	f->server_version_num = sql_server_version(r);
+}
+
+/* The five that a standby must not have lower than its primary (PostgreSQL, "Hot Standby"). */
+static bool
+rows_is_decrease(const struct plan_pending *p)
+{
+	static const char *const sensitive[] = {"max_connections", "max_worker_processes",
+		"max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction"};
+
+	for (size_t i = 0; i < ARRAY_LEN(sensitive); i++)
+		if (strcmp(p->name, sensitive[i]) == 0)
+			return strtol(p->new_value, NULL, 10) < strtol(p->old_value, NULL, 10);
+	return false;
+}
+
+static void
+rows_pending(struct monitor *m, const struct sql *r)
+{
+	struct pg_facts *f = &m->facts;
+
+	f->pending_count = (uint32_t)sql_int(r, 0, PENDING_TOTAL, 0);
+	f->pending_decrease = false;
+	memset(f->pending, 0, sizeof(f->pending));
+	for (int i = 0; i < sql_rows(r) && i < PG_PENDING; i++) {
+		struct plan_pending *p = &f->pending[i];
+
+		COPY(r, i, PENDING_NAME, p->name);
+		COPY(r, i, PENDING_OLD, p->old_value);
+		COPY(r, i, PENDING_NEW, p->new_value);
+		f->pending_decrease |= rows_is_decrease(p);
+	}
+}
+
+static void
+rows_replica(struct pg_replica *to, const struct sql *r, int i)
+{
+	COPY(r, i, REPLICA_NAME, to->application_name);
+	COPY(r, i, REPLICA_STATE, to->state);
+	COPY(r, i, REPLICA_SYNC_STATE, to->sync_state);
+	COPY(r, i, REPLICA_ADDRESS, to->client_addr);
+	COPY(r, i, REPLICA_USER, to->usename);
+	COPY(r, i, REPLICA_WRITE_LAG, to->write_lag);
+	COPY(r, i, REPLICA_FLUSH_LAG, to->flush_lag);
+	COPY(r, i, REPLICA_REPLAY_LAG, to->replay_lag);
+	to->sent_lsn = rows_lsn(r, i, REPLICA_SENT);
+	to->write_lsn = rows_lsn(r, i, REPLICA_WRITTEN);
+	to->flush_lsn = rows_lsn(r, i, REPLICA_FLUSHED);
+	to->replay_lsn = rows_lsn(r, i, REPLICA_REPLAYED);
+	to->sync_priority = (int32_t)sql_int(r, i, REPLICA_PRIORITY, 0);
+}
+
+static void
+rows_replicas(struct monitor *m, const struct sql *r)
+{
+	struct pg_facts *f = &m->facts;
+
+	f->replicas = (uint32_t)sql_int(r, 0, REPLICA_TOTAL, 0);
+	memset(f->replica, 0, sizeof(f->replica));
+	for (int i = 0; i < sql_rows(r) && i < PG_REPLICAS; i++)
+		rows_replica(&f->replica[i], r, i);
+}
+
+static void
+rows_slot(struct pg_slot *to, const struct sql *r, int i)
+{
+	COPY(r, i, SLOT_NAME, to->name);
+	COPY(r, i, SLOT_PLUGIN, to->plugin);
+	COPY(r, i, SLOT_TYPE, to->type);
+	COPY(r, i, SLOT_DATABASE, to->database);
+	COPY(r, i, SLOT_WAL_STATUS, to->wal_status);
+	to->datoid = (uint32_t)sql_int(r, i, SLOT_DATOID, 0);
+	to->xmin = (uint32_t)sql_int(r, i, SLOT_XMIN, 0);
+	to->catalog_xmin = (uint32_t)sql_int(r, i, SLOT_CATALOG_XMIN, 0);
+	to->restart_lsn = rows_lsn(r, i, SLOT_RESTART);
+	to->safe_wal_size = sql_int(r, i, SLOT_SAFE_WAL_SIZE, INT64_MIN);
+	to->active = sql_bool(r, i, SLOT_ACTIVE);
+}
+
+static void
+rows_slots(struct monitor *m, const struct sql *r)
+{
+	struct pg_facts *f = &m->facts;
+
+	f->slots = (uint32_t)sql_int(r, 0, SLOT_TOTAL, 0);
+	memset(f->slot, 0, sizeof(f->slot));
+	for (int i = 0; i < sql_rows(r) && i < PG_SLOTS; i++)
+		rows_slot(&f->slot[i], r, i);
+}
+
+static void
+rows_archiver(struct monitor *m, const struct sql *r)
+{
+	struct pg_facts *f = &m->facts;
+
+	COPY(r, 0, ARCHIVER_LAST, f->archived_wal);
+	COPY(r, 0, ARCHIVER_FAILED, f->failed_wal);
+	f->archived_wall_us = sql_int(r, 0, ARCHIVER_LAST_AT_US, 0);
+	f->failed_wall_us = sql_int(r, 0, ARCHIVER_FAILED_AT_US, 0);
+}
+
+/* ---- collations ---- */
+
+void
+monitor_collation_begin(struct monitor *m)
+{
+	m->probe.collations = 0;
+	memset(m->probe.collation, 0, sizeof(m->probe.collation));
+}
+
+void
+monitor_collation_found(struct monitor *m, const struct sql *r, int row)
+{
+	struct monitor_probe *p = &m->probe;
+	const char *database = sql_text(r, row, COLLATION_DATABASE);
+	uint32_t known = p->collations < PG_COLLATIONS ? p->collations : PG_COLLATIONS;
+	struct pg_collation *to;
+
+	for (uint32_t i = 0; i < known; i++)
+		if (strcmp(p->collation[i].database, database) == 0)
+			return;
+	p->collations++;
+	if (known == PG_COLLATIONS)
+		return;
+	to = &p->collation[known];
+	COPY(r, row, COLLATION_DATABASE, to->database);
+	COPY(r, row, COLLATION_RECORDED, to->recorded);
+	COPY(r, row, COLLATION_ACTUAL, to->actual);
+}
+
+void
+monitor_collation_end(struct monitor *m)
+{
+	m->facts.collations = m->probe.collations;
+	memcpy(m->facts.collation, m->probe.collation, sizeof(m->facts.collation));
+	m->dirty = true;
+}
+
+static void
+rows_collation(struct monitor *m, const struct sql *r)
+{
+	uint32_t total = (uint32_t)sql_int(r, 0, COLLATION_TOTAL, 0);
+
+	monitor_collation_begin(m);
+	for (int i = 0; i < sql_rows(r); i++)
+		monitor_collation_found(m, r, i);
+	if (total > m->probe.collations)
+		m->probe.collations = total;
+	if (total > m->facts.collations)
+		monitor_collation_end(m); /* no need to wait for the visits */
+}
+
+static void
+rows_databases(struct monitor *m, const struct sql *r)
+{
+	monitor_probe_visits(m, r);
+}
+
+void
+monitor_rows(struct monitor *m, enum observe q, const struct sql *rows)
+{
+	static void (*const read[OBSERVES])(struct monitor *, const struct sql *) = {
+		[OBSERVE_POSITION] = rows_position,
+		[OBSERVE_LOAD] = rows_load,
+		[OBSERVE_SETTINGS] = rows_settings,
+		[OBSERVE_PENDING] = rows_pending,
+		[OBSERVE_REPLICAS] = rows_replicas,
+		[OBSERVE_SLOTS] = rows_slots,
+		[OBSERVE_ARCHIVER] = rows_archiver,
+		[OBSERVE_COLLATION] = rows_collation,
+		[OBSERVE_DATABASES] = rows_databases,
+	};
+
+	read[q](m, rows);
+}
