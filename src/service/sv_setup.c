@@ -356,7 +356,7 @@ sv_setup_process(struct sv *sv, struct err *e)
 	if (!sv->opt.is_init && prctl(PR_SET_CHILD_SUBREAPER, 1) < 0)
 		return err_sys(e, "become the reaper of orphans");
 	(void)prctl(PR_SET_DUMPABLE, 1);
-	umask(077);
+	umask(022); /* folders on the way to ours may be entered; ours get their modes by name */
 	return 0;
 }
 
@@ -366,7 +366,8 @@ sv_setup_volume(struct sv *sv, struct err *e)
 	char parent[FILE_PATH_MAX];
 
 	if (file_parent(parent, sizeof(parent), sv->opt.pgdata, e) < 0 ||
-		sv_own_empty(sv, parent, e) < 0 || sv_own_empty(sv, sv->opt.pgdata, e) < 0)
+		file_make_dirs(parent, 0755, e) < 0 || sv_own_empty(sv, parent, e) < 0 ||
+		sv_own_empty(sv, sv->opt.pgdata, e) < 0)
 		return -1;
 	if (sv_folder(sv, sv->opt.state_dir, e) < 0)
 		return -1;
