@@ -196,7 +196,7 @@ daemon_on_again(struct loop_timer *t, void *arg)
 	daemon_run(arg);
 }
 
-static void
+static void __attribute__((format(printf, 2, 0)))
 httpd_on_log(void *arg, const char *fmt, va_list ap)
 {
 	AUTO(buf_deinit) struct buf b = {0};

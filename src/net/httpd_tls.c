@@ -159,19 +159,25 @@ tls_datum(char *text)
 	return (gnutls_datum_t){(unsigned char *)text, text ? (unsigned)strlen(text) : 0};
 }
 
+/* Also the first look at the certificate: GnuTLS 3.7 loses memory if it meets a broken one while it
+ * fills in credentials. */
 static int
-tls_expiry(struct httpd_tls *t, char *cert, int64_t *out_us)
+tls_expiry(struct httpd_tls *t, char *cert, int64_t *out_us, struct err *e)
 {
 	gnutls_datum_t pem = tls_datum(cert);
 	gnutls_x509_crt_t crt;
-	time_t at = (time_t)-1;
+	int rc = t->lib.gnutls_x509_crt_init(&crt);
+	time_t at;
 
-	if (t->lib.gnutls_x509_crt_init(&crt) < 0)
-		return -1;
-	if (t->lib.gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM) >= 0)
-		at = t->lib.gnutls_x509_crt_get_expiration_time(crt);
+	if (rc < 0)
+		return err_set(e, ERR_SYS, "read a certificate: %s", t->lib.gnutls_strerror(rc));
+	rc = t->lib.gnutls_x509_crt_import(crt, &pem, GNUTLS_X509_FMT_PEM);
+	at = rc < 0 ? (time_t)-1 : t->lib.gnutls_x509_crt_get_expiration_time(crt);
 	t->lib.gnutls_x509_crt_deinit(crt);
 	*out_us = at == (time_t)-1 ? 0 : (int64_t)at * SEC_US;
+	if (rc < 0)
+		return err_set(e, ERR_CONFIG, "certificate %s: %s", t->path[TLS_CERT],
+			t->lib.gnutls_strerror(rc));
 	return 0;
 }
 
@@ -208,6 +214,7 @@ static int
 tls_load(struct httpd_tls *t, struct err *e)
 {
 	char *text[TLS_FILES] = {NULL};
+	int64_t expires_us = 0;
 	int rc = 0;
 
 	for (int i = 0; rc == 0 && i < TLS_FILES; i++) {
@@ -218,6 +225,8 @@ tls_load(struct httpd_tls *t, struct err *e)
 			err_add(e, "read the TLS %s", file_names[i]);
 	}
 	if (rc == 0)
+		rc = tls_expiry(t, text[TLS_CERT], &expires_us, e);
+	if (rc == 0)
 		rc = tls_try(t, text, e);
 	if (rc < 0) {
 		tls_wipe(text);
@@ -225,8 +234,7 @@ tls_load(struct httpd_tls *t, struct err *e)
 	}
 	tls_wipe(t->text);
 	memcpy(t->text, text, sizeof(text));
-	if (tls_expiry(t, t->text[TLS_CERT], &t->expires_us) < 0)
-		t->expires_us = 0;
+	t->expires_us = expires_us;
 	t->ready = true;
 	return 0;
 }

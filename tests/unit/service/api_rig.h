@@ -6,6 +6,9 @@
  */
 #pragma once
 
+/* A test need not use all of it. */
+#pragma GCC diagnostic ignored "-Wunused-function"
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
