@@ -29,6 +29,7 @@
 struct watch {
 	const struct cli_args *args;
 	const char *name; /* of the command */
+	const char *word; /* "on", "off" or "" */
 	const char *path;
 	char *body; /* JSON */
 	char key[40];
@@ -219,7 +220,7 @@ order_tell(const struct watch *w, const struct reply *r)
 	if (w->args->no_wait)
 		buf_printf(&out, "%s\n", reply_str(op, "id"));
 	else
-		buf_printf(&out, "%s: done in %s\n", w->name,
+		buf_printf(&out, "%s%s%s: done in %s\n", w->name, *w->word ? " " : "", w->word,
 			duration_text((clock_boot_ns() - w->started_ns) / MS_NS, took));
 	return command_print(w->name, &out);
 }
@@ -271,6 +272,7 @@ cmd_order(int argc, char **argv)
 		return command_fail(argv[0], &e, NULL);
 	}
 	snprintf(w.key, sizeof(w.key), "cli-%016llx", (unsigned long long)key);
+	w.word = rest.n ? rest.arg[0] : "";
 	w.path = order_path((enum order_kind)kind);
 	w.body = body;
 	w.deadline_ns =

@@ -183,14 +183,23 @@ status_services(const struct status_view *v, struct buf *out)
 	term_table_print(&t, v->term, out, 2);
 }
 
-/* What postgres said last, when it does not run or somebody asks for everything. */
+/* Down, and nobody wanted that. */
+static bool
+tables_fell(const struct status_view *v)
+{
+	if (strcmp(status_s(v, "state"), "failed") == 0)
+		return true;
+	return status_n(v, "postgres.pid") <= 0 && !status_b(v, "fenced") &&
+	       !status_b(v, "stopping");
+}
+
+/* What postgres said last, when it fell or somebody asks for everything. */
 void
 status_log(const struct status_view *v, struct buf *out)
 {
 	const cJSON *list = status_list(v, "postgres.lastLogLines"), *it;
 
-	if (!list || (!v->verbose && reply_num(v->json, "postgres.pid", 0) > 0 &&
-			     strcmp(reply_str(v->json, "state"), "failed") != 0))
+	if (!list || (!v->verbose && !tables_fell(v)))
 		return;
 	status_head(v, out, "Last lines of postgres");
 	for (it = status_first(list); it; it = it->next)

@@ -252,6 +252,7 @@ fence_takes_on_or_off_a_mode_and_a_reason(void **state)
 			WORDS("fence", "on", "--mode", "immediate", "--reason", "a \"test\"")),
 		0);
 	assert_int_equal(run(m, cmd_order, WORDS("fence", "off")), 0);
+	assert_non_null(strstr(text_of(m->out), "fence off: done in "));
 	stop(pid);
 	assert_non_null(
 		strstr(text_of(m->seen), "{\"mode\":\"immediate\",\"reason\":\"a \\\"test\\\"\"}"));
