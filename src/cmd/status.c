@@ -123,12 +123,16 @@ status_problems(const struct status_view *v, struct buf *out)
 		{"postgres.hint", "hint: ", TERM_PLAIN},
 	};
 
+	const char *last = "";
+
 	for (size_t i = 0; i < ARRAY_LEN(lines); i++) {
 		const char *text = status_s(v, lines[i].path);
 		AUTO(buf_deinit) struct buf line = {0}, wrapped = {0};
 
-		if (!*text || strcmp(text, status_s(v, "reason")) == 0)
+		/* The same trouble is told once. */
+		if (!*text || strcmp(text, status_s(v, "reason")) == 0 || strcmp(text, last) == 0)
 			continue;
+		last = text;
 		buf_printf(&line, "%s%s", lines[i].label, text);
 		term_wrap(&wrapped, buf_str(&line), 2, v->term->columns);
 		if (wrapped.len > 0)
