@@ -32,7 +32,7 @@ double api_view_age(const struct api_view *v, int64_t at_ns);
 bool api_view_seen(const struct api_view *v);   /* the facts are about the postmaster that runs */
 int64_t api_view_lag(const struct api_view *v); /* bytes not replayed; negative: unknown */
 const struct operation *api_view_operation(const struct api_view *v, const char *id);
-void api_health_in(const struct api_view *v, const struct run_options *opt, struct health_in *out);
+void api_health_in(const struct api_view *v, const struct run_options *opt, struct health_in *in);
 
 /* ---- the service ---- */
 
@@ -93,9 +93,9 @@ typedef void api_handler_fn(struct api_call *c);
 #include "tbl/routes.h"
 #undef ROUTE
 
-void api_head(struct httpd_req *req, void *port);
-void api_request(struct httpd_req *req, void *port);
-void api_gone(struct httpd_req *req, void *port);
+void api_head(struct httpd_req *req, void *arg);
+void api_request(struct httpd_req *req, void *arg);
+void api_gone(struct httpd_req *req, void *arg);
 
 /* 200 or another status with what stands in body, which is emptied. */
 void api_reply_json(struct api_call *c, int status, struct buf *body);

@@ -13,7 +13,7 @@
 #include "base/duration.h"
 #include "base/quantity.h"
 
-static void check_fields(struct spec_reader *r, const struct yaml *map, int field, bool silent);
+static void check_fields(struct spec_reader *r, const struct yaml *map, int parent, bool silent);
 static void check_value(struct spec_reader *r, const struct yaml *n, int field, bool silent);
 
 /* ---- scalars ---- */

@@ -15,8 +15,6 @@
 
 #define SV_SPACE_AGAIN_MS 3000
 
-extern char **environ;
-
 static const int64_t deadline_s[JOBS] = {
 #define JOB(name, text, lane, deadline_s, does) [JOB_##name] = deadline_s,
 #include "tbl/jobs.h"

@@ -19,8 +19,6 @@
 #define SV_SETTLE_MS 50
 #define SV_KILL_ROUNDS 20
 
-extern char **environ;
-
 static struct tree
 sv_tree(struct sv *sv, pid_t *spare, size_t max)
 {

@@ -16,8 +16,6 @@
 #define SV_STOP_LOGGER_MS 1500
 #define SV_FDS 8
 
-extern char **environ;
-
 static const int64_t hung_ms[SERVICES] = {
 #define SERVICE(name, text, user, hung_ms, does) [SERVICE_##name] = hung_ms,
 #include "tbl/services.h"
