@@ -51,16 +51,18 @@ def test_fence_of_a_stopped_postmaster_still_ends_it(t):
 
 
 def test_fence_while_postgres_will_not_start(t):
-    p = t.pod(pgdata=t.initdb("pod"))
+    p = t.started()
     with open(p.pgdata + "/postgresql.auto.conf", "a") as f:
         f.write("shared_buffers = '-5MB'\n")
-    p.start()
-    until(lambda: p.get("/pg/status").json()["postgres"]["lastExit"], 30, "a failed start is in the status")
+    p.postmaster().kill(signal.SIGKILL)
+    until(lambda: p.status()["postgres"]["lastExit"] and not p.postmaster(), 10, "the end of postgres is in the status")
     p.order("fence")
     eq(p.status()["fenced"], True, "fenced")
+    p.order("unfence", status=202, seconds=0)
+    p.order("fence")
     with open(p.pgdata + "/postgresql.auto.conf", "w") as f:
         f.write("")
-    p.order("unfence", status=200)
+    p.order("unfence")
     p.wait_ready()
 
 
