@@ -52,7 +52,8 @@ struct health_in {
 	const char *problem;     /* "" or NULL: none */
 	int64_t observed_age_ms; /* of all that follows */
 	int64_t connect_age_ms, query_age_ms;
-	int64_t up_ms; /* since the postmaster was started */
+	int64_t heard_age_ms; /* since a new connection worked or was refused with a reason */
+	int64_t up_ms;        /* since the postmaster was started */
 	bool in_recovery;
 	bool receiver_active;  /* the WAL receiver streams */
 	bool has_primary;      /* primary_conninfo is set */
@@ -75,7 +76,8 @@ struct health {
 #define HEALTH_WEDGED_MS INT64_C(600000)
 /* Older observations are no ground to send clients here. */
 #define HEALTH_OBSERVED_MS INT64_C(30000)
-#define HEALTH_ANSWER_MS INT64_C(15000)
+/* New connections are tried every ten seconds; a postmaster that hangs answers none. */
+#define HEALTH_HEARD_MS INT64_C(20000)
 
 void health_live(const struct health_in *in, struct health *out);
 void health_ready(const struct health_in *in, struct health *out);

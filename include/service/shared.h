@@ -269,6 +269,7 @@ struct pg_facts {
 	char problem[256]; /* what is wrong, one line; "" when nothing */
 	char hint[256];
 	int64_t connect_ok_ns; /* last time a new connection worked */
+	int64_t heard_ns;      /* the same, or was refused with a reason: "too many clients" */
 	int64_t query_ok_ns;   /* last time a query answered */
 	int64_t flush_ok_ns;   /* last time WAL was seen flushed, or nothing waited for it */
 	/* role and positions, from the last answered query */

@@ -84,14 +84,20 @@ service_hung(const struct health_in *in, struct health *out)
 	return false;
 }
 
+/* The younger of two ages, and no older than the postmaster. */
+static int64_t
+younger_ms(const struct health_in *in, int64_t a, int64_t b)
+{
+	if (a < 0 || (b >= 0 && b < a))
+		a = b;
+	return a < 0 || a > in->up_ms ? in->up_ms : a;
+}
+
 static int64_t
 answer_age_ms(const struct health_in *in)
 {
-	int64_t age = in->query_age_ms;
-
-	if (age < 0 || (in->connect_age_ms >= 0 && in->connect_age_ms < age))
-		age = in->connect_age_ms;
-	return age < 0 || age > in->up_ms ? in->up_ms : age;
+	return younger_ms(
+		in, in->query_age_ms, younger_ms(in, in->connect_age_ms, in->heard_age_ms));
 }
 
 /* Only what a monitor that works has seen counts against postgres. */
@@ -171,10 +177,12 @@ postgres_unseen(const struct health_in *in, struct health *out)
 	if (in->observed_age_ms > HEALTH_OBSERVED_MS)
 		return object(out, "nobody has looked at postgres for %s",
 			duration_text(in->observed_age_ms, age));
-	if (answer_age_ms(in) > HEALTH_ANSWER_MS)
-		return object(out, "postgres has not answered for %s",
-			duration_text(answer_age_ms(in), age));
-	return false;
+	if (younger_ms(in, in->heard_age_ms, -1) <= HEALTH_HEARD_MS)
+		return false;
+	if (given(in->problem))
+		return object(out, "%s", in->problem);
+	return object(out, "postgres has answered no new connection for %s",
+		duration_text(younger_ms(in, in->heard_age_ms, -1), age));
 }
 
 static bool

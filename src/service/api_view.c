@@ -136,6 +136,7 @@ api_health_in(const struct api_view *v, const struct run_options *opt, struct he
 		.problem = pg->problem,
 		.observed_age_ms = view_age_ms(v, v->stamp_ns[SEC_POSTGRES]),
 		.connect_age_ms = view_age_ms(v, pg->connect_ok_ns),
+		.heard_age_ms = view_age_ms(v, pg->heard_ns),
 		.query_age_ms = view_age_ms(v, pg->query_ok_ns),
 		.up_ms = view_age_ms(v, sup->pg_started_boot_ns),
 		.in_recovery = pg->in_recovery,

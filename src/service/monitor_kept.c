@@ -190,7 +190,7 @@ kept_connected(struct monitor *m)
 	k->senders = 0;
 	m->refused[0] = m->refused_sqlstate[0] = '\0';
 	m->facts.connect_ok_ns = clock_boot_ns();
-	m->facts.flush_ok_ns = m->facts.connect_ok_ns;
+	m->facts.heard_ns = m->facts.flush_ok_ns = m->facts.connect_ok_ns;
 	m->facts.redo = false;
 	for (int q = 0; q < OBSERVES; q++)
 		k->due_ns[q] = 0;
@@ -238,6 +238,8 @@ kept_broken(struct monitor *m)
 		snprintf(m->refused_sqlstate, sizeof(m->refused_sqlstate), "%s",
 			sql_sqlstate(k->link.sql));
 		k->silent_ns = 0; /* a refusal is an answer */
+		if (m->refused_sqlstate[0])
+			m->facts.heard_ns = clock_boot_ns();
 	}
 	log_debug(was_up ? "the kept connection is lost" : "no connection to postgres",
 		F_STR("error", sql_error(k->link.sql)));

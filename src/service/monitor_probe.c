@@ -57,6 +57,8 @@ probe_failed(struct monitor *m, const char *error, const char *sqlstate)
 	p->failed = true;
 	snprintf(p->error, sizeof(p->error), "%s", error);
 	snprintf(p->sqlstate, sizeof(p->sqlstate), "%s", sqlstate);
+	if (sqlstate[0])
+		m->facts.heard_ns = clock_boot_ns();
 	probe_done(m, PROBE_AGAIN_MS);
 	if (news)
 		monitor_publish(m);
@@ -69,7 +71,7 @@ probe_ok(struct monitor *m)
 
 	p->failed = false;
 	p->error[0] = p->sqlstate[0] = '\0';
-	m->facts.connect_ok_ns = clock_boot_ns();
+	m->facts.heard_ns = m->facts.connect_ok_ns = clock_boot_ns();
 }
 
 static void

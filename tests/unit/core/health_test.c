@@ -25,6 +25,7 @@ primary(void)
 		.accept = HEALTH_ACCEPT_YES,
 		.observed_age_ms = 800,
 		.connect_age_ms = 1000,
+		.heard_age_ms = 1000,
 		.query_age_ms = 800,
 		.up_ms = 86400000,
 		.lag_bytes = -1,
@@ -137,23 +138,38 @@ a_wedged_postgres_is_live_until_the_policy_ends(void **state)
 	struct health_in in = primary();
 
 	(void)state;
-	in.accept = HEALTH_ACCEPT_NO;
 	in.problem = "a new connection gets no answer";
-	in.connect_age_ms = in.query_age_ms = HEALTH_WEDGED_MS - 1;
+	in.connect_age_ms = in.heard_age_ms = in.query_age_ms = HEALTH_WEDGED_MS - 1;
 	expect(health_live, &in, true, NULL);
-	in.connect_age_ms = in.query_age_ms = HEALTH_WEDGED_MS;
+	in.connect_age_ms = in.heard_age_ms = in.query_age_ms = HEALTH_WEDGED_MS;
 	expect(health_live, &in, false, "10 min: a new connection gets no answer");
 	in.paused = true;
 	expect(health_live, &in, true, NULL);
 }
 
 static void
-one_kept_connection_that_answers_keeps_postgres_live(void **state)
+one_kept_connection_that_answers_keeps_postgres_live_but_not_ready(void **state)
 {
 	struct health_in in = primary();
 
 	(void)state;
-	in.connect_age_ms = 24 * HEALTH_WEDGED_MS;
+	in.connect_age_ms = in.heard_age_ms = 24 * HEALTH_WEDGED_MS;
+	expect(health_live, &in, true, NULL);
+	expect(health_ready, &in, false, "no new connection for 4 h");
+	in.problem = "postgres (pid 7) is stopped by a signal";
+	expect(health_ready, &in, false, "stopped by a signal");
+	in.heard_age_ms = HEALTH_HEARD_MS;
+	expect(health_ready, &in, true, NULL);
+}
+
+static void
+connections_that_are_all_taken_change_no_probe(void **state)
+{
+	struct health_in in = primary();
+
+	(void)state;
+	in.problem = "out of connections: sorry, too many clients already";
+	in.connect_age_ms = in.query_age_ms = 2 * HEALTH_WEDGED_MS;
 	expect(health_live, &in, true, NULL);
 	expect(health_ready, &in, true, NULL);
 }
@@ -164,7 +180,8 @@ a_monitor_that_is_dead_says_nothing_against_postgres(void **state)
 	struct health_in in = primary();
 
 	(void)state;
-	in.observed_age_ms = in.connect_age_ms = in.query_age_ms = 2 * HEALTH_WEDGED_MS;
+	in.observed_age_ms = in.connect_age_ms = in.heard_age_ms = in.query_age_ms =
+		2 * HEALTH_WEDGED_MS;
 	expect(health_live, &in, true, NULL);
 	expect(health_ready, &in, false, "nobody has looked");
 }
@@ -176,11 +193,11 @@ a_young_postgres_is_not_blamed_for_ages_before_its_birth(void **state)
 
 	(void)state;
 	in.up_ms = 2000;
-	in.connect_age_ms = in.query_age_ms = -1;
+	in.connect_age_ms = in.heard_age_ms = in.query_age_ms = -1;
 	expect(health_live, &in, true, NULL);
 	expect(health_ready, &in, true, NULL);
-	in.up_ms = HEALTH_ANSWER_MS + 1;
-	expect(health_ready, &in, false, "not answered");
+	in.up_ms = HEALTH_HEARD_MS + 1;
+	expect(health_ready, &in, false, "no new connection");
 }
 
 static void
@@ -319,7 +336,9 @@ main(void)
 		cmocka_unit_test(what_a_restart_cannot_cure_is_live),
 		cmocka_unit_test(a_service_that_the_supervisor_fails_to_restart_is_not_live),
 		cmocka_unit_test(a_wedged_postgres_is_live_until_the_policy_ends),
-		cmocka_unit_test(one_kept_connection_that_answers_keeps_postgres_live),
+		cmocka_unit_test(
+			one_kept_connection_that_answers_keeps_postgres_live_but_not_ready),
+		cmocka_unit_test(connections_that_are_all_taken_change_no_probe),
 		cmocka_unit_test(a_monitor_that_is_dead_says_nothing_against_postgres),
 		cmocka_unit_test(a_young_postgres_is_not_blamed_for_ages_before_its_birth),
 		cmocka_unit_test(nobody_is_sent_to_a_fenced_or_stopping_instance),

@@ -150,7 +150,7 @@ rig_healthy(struct rig *r)
 	r->pg.pid = RIG_PG_PID;
 	r->pg.accept = PG_ACCEPT_YES;
 	r->pg.known = true;
-	r->pg.connect_ok_ns = r->pg.query_ok_ns = r->pg.flush_ok_ns = now;
+	r->pg.heard_ns = r->pg.connect_ok_ns = r->pg.query_ok_ns = r->pg.flush_ok_ns = now;
 	r->pg.timeline = 1;
 	r->pg.system_id = r->sup.plan.system_id;
 	r->pg.current_lsn = 0x3000148;
