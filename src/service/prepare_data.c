@@ -141,6 +141,14 @@ adopt_mode(struct prepare *p, struct err *e)
 
 	if (mode == 0700 || mode == 0750)
 		return 0;
+	/* What everybody could enter, everybody could have changed: a person has to look. */
+	if (mode & 0007) {
+		prepare_hint(p, "after a look at what is in it: chmod 0700 %s", p->data.path);
+		return err_set(e, ERR_CONFIG,
+			"%s has permissions %04o: others than its owner may enter", p->data.path,
+			mode);
+	}
+	/* Bits for the group come from Kubernetes' fsGroup and return with every mount. */
 	if (chmod(p->data.path, 0700) < 0)
 		return file_err(e, "set the mode of %s", p->data.path);
 	prepare_warn(
