@@ -21,6 +21,9 @@ bool guc_harmless(const char *name, const char *value);
 /* Defaults that differ from PostgreSQL's own.  i counts from 0; false: no more. */
 bool guc_default(size_t i, const char **name, const char **value);
 
+/* The library that a parameter needs preloaded, NULL for none: as CloudNativePG, podgres adds it. */
+const char *guc_library(const char *name);
+
 /* Does the value fit the parameter?  Parameters that podgres does not know take anything but what
  * is certainly wrong.  ERR_CONFIG with "..., expected ...". */
 int guc_check(const char *name, const char *value, struct err *e) MUSTCHECK;

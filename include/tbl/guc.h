@@ -5,6 +5,7 @@
  * HARMLESS(name, value)        OWNED, but CloudNativePG writes this value into every Cluster, so that a
  *                              manifest taken from Kubernetes has it: passed over, not refused
  * DEFAULT(name, value)         what podgres sets when the manifest does not
+ * LIBRARY(prefix, library)     parameters that begin so need the library preloaded
  * VALUE(name, type, unit, min, max)  what the common ones take: BOOL, INT, SIZE, TIME, REAL.  unit is
  *                              the parameter's own: bytes for SIZE, microseconds for TIME; min and
  *                              max count in it.  Words of enumerations are left to postgres.
@@ -18,6 +19,9 @@
 #endif
 #ifndef DEFAULT
 #define DEFAULT(name, value)
+#endif
+#ifndef LIBRARY
+#define LIBRARY(prefix, library)
 #endif
 #ifndef VALUE
 #define VALUE(name, type, unit, min, max)
@@ -126,6 +130,11 @@ DEFAULT("wal_log_hints", "on")
 DEFAULT("wal_sender_timeout", "5s")
 DEFAULT("wal_receiver_timeout", "5s")
 
+LIBRARY("auto_explain.", "auto_explain")
+LIBRARY("pg_failover_slots.", "pg_failover_slots")
+LIBRARY("pg_stat_statements.", "pg_stat_statements")
+LIBRARY("pgaudit.", "pgaudit")
+
 VALUE("archive_timeout", TIME, 1000000, 0, 1073741823)
 VALUE("autovacuum", BOOL, 0, 0, 0)
 VALUE("autovacuum_max_workers", INT, 1, 1, 262143)
@@ -204,4 +213,5 @@ VALUE("work_mem", SIZE, 1024, 64, 2147483647)
 #undef OWNED
 #undef HARMLESS
 #undef DEFAULT
+#undef LIBRARY
 #undef VALUE

@@ -29,7 +29,7 @@ FIELD(2, "imagePullSecrets", LOCALS, KUBE, "", "secrets to pull the image with")
 FIELD(2, "schedulerName", STR, KUBE, "", "the Kubernetes scheduler of the pods")
 FIELD(2, "postgresUID", INT, KUBE, "0..", "user ID of postgres in the image")
 FIELD(2, "postgresGID", INT, KUBE, "0..", "group ID of postgres in the image")
-FIELD(2, "instances", INT, IMPL, "*1..", "how many instances the cluster has; podgres runs one")
+FIELD(2, "instances", INT, IMPL, "1..", "how many instances the cluster has; podgres runs one")
 FIELD(2, "minSyncReplicas", INT, LATER, "0..", "fewest synchronous standbys, the older way to say it")
 FIELD(2, "maxSyncReplicas", INT, LATER, "0..", "most synchronous standbys, the older way to say it")
 

@@ -60,6 +60,16 @@ guc_default(size_t i, const char **name, const char **value)
 	return false;
 }
 
+const char *
+guc_library(const char *name)
+{
+#define LIBRARY(prefix, library)                                \
+	if (strncasecmp(name, prefix, sizeof(prefix) - 1) == 0) \
+		return library;
+#include "tbl/guc.h"
+	return NULL;
+}
+
 static const struct value_row *
 find_value(const char *name)
 {

@@ -401,6 +401,36 @@ read_documents(struct reading *rd, const struct yaml *docs)
 		spec_read_cluster(&rd->r, rd->cluster);
 }
 
+/* The order of the file, whatever looked at it first. */
+static int
+by_place(const void *a, const void *b)
+{
+	const struct spec_note *x = a, *y = b;
+
+	if (!x->at.line != !y->at.line)
+		return x->at.line ? -1 : 1; /* without a place: last */
+	if (x->at.line != y->at.line)
+		return x->at.line < y->at.line ? -1 : 1;
+	if (x->at.col != y->at.col)
+		return x->at.col < y->at.col ? -1 : 1;
+	return strcmp(x->text, y->text);
+}
+
+static void
+sort_notes(struct spec_reader *r)
+{
+	const struct spec_note *n = r->notes->item, *end = n + r->notes->n;
+
+	if (n == end)
+		return;
+	qsort(r->notes->item, r->notes->n, sizeof(*n), by_place);
+	while (n < end && !n->error)
+		n++;
+	if (n < end)
+		err_set(r->first, ERR_CONFIG, "%s:%d:%d: %s", r->file, n->at.line, n->at.col,
+			n->text);
+}
+
 int
 spec_parse_from(struct spec **out, const struct spec_source *source, struct spec_notes *notes,
 	struct err *e)
@@ -424,6 +454,7 @@ spec_parse_from(struct spec **out, const struct spec_source *source, struct spec
 	} else {
 		read_documents(&rd, yaml_docs(tree));
 	}
+	sort_notes(&rd.r);
 	spec_notes_deinit(&own);
 	if (rd.r.no_memory) {
 		errno = ENOMEM;

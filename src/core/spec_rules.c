@@ -262,7 +262,7 @@ rule_retention(struct spec_reader *r, const struct yaml *spec)
 	const char *s = yaml_text(n);
 	size_t digits = strspn(s, "0123456789");
 
-	if (!yaml_given(n) || !*s)
+	if (!*s || yaml_type(n) != YAML_IS_STRING)
 		return;
 	if (!digits || *s == '0' || !s[digits] || !strchr("dwm", s[digits]) || s[digits + 1])
 		spec_error_at(r, "backup.retentionPolicy", n,
@@ -345,6 +345,20 @@ rule_references(struct spec_reader *r, const struct yaml *n)
 	}
 }
 
+static void
+rule_secrets(struct spec_reader *r, const struct yaml *spec)
+{
+	static const char *const paths[] = {"superuserSecret", "bootstrap.initdb.secret"};
+	const struct yaml *name;
+
+	for (size_t i = 0; i < ARRAY_LEN(paths); i++) {
+		name = yaml_get(yaml_path(spec, paths[i]), "name");
+		if (!path_part_ok(yaml_text(name)))
+			spec_error_at(r, paths[i], name,
+				"\"%.60s\" is no name, expected no / and not ..", yaml_text(name));
+	}
+}
+
 void
 spec_rules_cluster(struct spec_reader *r, const struct yaml *doc)
 {
@@ -370,6 +384,7 @@ spec_rules_cluster(struct spec_reader *r, const struct yaml *doc)
 	spec_names_differ(r, spec, "externalClusters");
 	spec_names_differ(r, spec, "tablespaces");
 	rule_references(r, spec);
+	rule_secrets(r, spec);
 	spec_pop(r, was);
 }
 
