@@ -35,7 +35,7 @@ HBA_METHOD("oauth", 18, 0, HBA_LOCAL | HBA_HOST)
 #ifdef HBA_OPTION
 HBA_OPTION("map", 13, " ident peer gss cert oauth ")
 HBA_OPTION("clientcert", 13, "*")
-HBA_OPTION("clientname", 14, " cert scram-sha-256 md5 password ldap radius pam ")
+HBA_OPTION("clientname", 14, "*")
 HBA_OPTION("pamservice", 13, " pam ")
 HBA_OPTION("pam_use_hostname", 13, " pam ")
 HBA_OPTION("ldapurl", 13, " ldap ")

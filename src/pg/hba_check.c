@@ -7,7 +7,6 @@
 #include "pg/hba.h"
 
 #include <arpa/inet.h>
-#include <regex.h>
 #include <stdarg.h>
 #include <string.h>
 
@@ -107,19 +106,43 @@ check_type(struct check *c)
 		c->type);
 }
 
+/* Bytes of the bracket expression at p, "[" included; 0 when it has no end. */
+static size_t
+bracket(const char *p)
+{
+	size_t i = p[1] == '^' ? 2 : 1;
+
+	for (i += p[i] == ']'; p[i] && p[i] != ']'; i++)
+		if (p[i] == '[' && strchr(":.=", p[i + 1]) && p[i + 1]) {
+			const char closing[] = {p[i + 1], ']', '\0'};
+			const char *end = strstr(p + i + 2, closing);
+
+			if (!end)
+				return 0;
+			i = (size_t)(end - p) + 1;
+		}
+	return p[i] ? i + 1 : 0;
+}
+
+/* The mistakes people make.  Compiling it would need PostgreSQL's own library, and the one at hand
+ * takes gigabytes for expressions that repeat repetitions. */
 static int
 check_regex(const char *text, struct buf *why)
 {
-	char reason[128];
-	regex_t r;
-	int rc = regcomp(&r, text, REG_EXTENDED | REG_NOSUB);
+	const char *p = text;
+	size_t n;
+	int open = 0;
 
-	if (rc == 0) {
-		regfree(&r);
-		return 0;
+	if (strchr("*+?{", *p) && *p)
+		return bad(why, "regular expression \"%s\" begins with a repetition", text);
+	while (*p && open >= 0) {
+		n = *p == '[' ? bracket(p) : *p == '\\' && p[1] ? 2 : *p == '\\' ? 0 : 1;
+		if (n == 0)
+			return bad(why, "regular expression \"%s\" ends in the middle", text);
+		open += n == 1 ? (*p == '(') - (*p == ')') : 0;
+		p += n;
 	}
-	regerror(rc, &r, reason, sizeof(reason));
-	return bad(why, "\"%s\" is no regular expression: %s", text, reason);
+	return open ? bad(why, "regular expression \"%s\": parentheses do not match", text) : 0;
 }
 
 static int
@@ -360,22 +383,31 @@ has_option(const struct check *c, const char *name)
 	return false;
 }
 
+/* Simple bind has prefix or suffix, search+bind has a base; one or the other. */
+static int
+check_ldap(const struct check *c)
+{
+	static const char *const search[] = {"ldapbasedn", "ldapbinddn", "ldapbindpasswd",
+		"ldapsearchattribute", "ldapsearchfilter"};
+	bool simple = has_option(c, "ldapprefix") || has_option(c, "ldapsuffix");
+
+	if (!simple && !has_option(c, "ldapbasedn") && !has_option(c, "ldapurl"))
+		return bad(c->why, "method \"ldap\" needs ldapbasedn, ldapprefix or ldapsuffix");
+	for (size_t i = 0; simple && i < ARRAY_LEN(search); i++)
+		if (has_option(c, search[i]))
+			return bad(
+				c->why, "%s does not go with ldapprefix and ldapsuffix", search[i]);
+	if (has_option(c, "ldapsearchattribute") && has_option(c, "ldapsearchfilter"))
+		return bad(c->why, "ldapsearchattribute and ldapsearchfilter exclude each other");
+	return 0;
+}
+
 /* Options a method cannot do without. */
 static int
 check_needed(const struct check *c)
 {
-	if (strcmp(c->method, "ldap") == 0) {
-		if (!has_option(c, "ldapserver") && !has_option(c, "ldapurl") &&
-			!has_option(c, "ldapbasedn"))
-			return bad(c->why, "method \"ldap\" needs ldapserver or ldapurl");
-		if (!has_option(c, "ldapbasedn") && !has_option(c, "ldapurl") &&
-			!has_option(c, "ldapprefix") && !has_option(c, "ldapsuffix"))
-			return bad(c->why,
-				"method \"ldap\" needs ldapbasedn, ldapprefix or ldapsuffix");
-		if (has_option(c, "ldapsearchattribute") && has_option(c, "ldapsearchfilter"))
-			return bad(c->why,
-				"ldapsearchattribute and ldapsearchfilter exclude each other");
-	}
+	if (strcmp(c->method, "ldap") == 0)
+		return check_ldap(c);
 	if (strcmp(c->method, "radius") == 0 &&
 		(!has_option(c, "radiusservers") || !has_option(c, "radiussecrets")))
 		return bad(c->why, "method \"radius\" needs radiusservers and radiussecrets");
