@@ -7,6 +7,7 @@
 #include <string.h>
 #include <strings.h>
 
+#include "base/quantity.h"
 #include "core/guc.h"
 
 enum how { FIXED, MADE, OPEN };
@@ -264,8 +265,11 @@ static bool
 made_limit(struct buf *v, const struct conf_input *in, const struct limit *l)
 {
 	const char *wanted = conf_wanted(in, owned_row[l->id].name);
-	long have = wanted ? strtol(wanted, NULL, 0) : l->initial;
+	int64_t have = l->initial;
+	struct err ignored = {0};
 
+	if (wanted && quantity_pg_int(wanted, &have, &ignored))
+		have = l->initial;
 	if (!in->recovery || have >= l->demand)
 		return false;
 	buf_printf(v, "%d", l->demand);

@@ -31,6 +31,8 @@ struct fixture {
 	struct err e;
 };
 
+static char empty[] = "";
+
 static const char *
 bindir(void)
 {
@@ -80,7 +82,7 @@ setup(void **state)
 	snprintf(f->plan.postgres, sizeof(f->plan.postgres), "%s/postgres", bindir());
 	snprintf(f->plan.superuser, sizeof(f->plan.superuser), "postgres");
 	must(mkdir(f->opt.run_dir, 0700) == 0);
-	f->spec.name = f->spec.replica_conninfo = f->spec.initdb.owner = (char[]){""};
+	f->spec.name = f->spec.replica_conninfo = f->spec.initdb.owner = empty;
 	f->spec.param = f->param;
 	f->job.opt = &f->opt;
 	initdb(f);
