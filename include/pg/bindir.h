@@ -23,5 +23,8 @@ int bindir_find(struct bindir *out, int major, const char *given, struct err *e)
 /* A program beside postgres; ERR_CONFIG when it is not there. */
 int bindir_program(
 	const struct bindir *b, const char *name, char out[FILE_PATH_MAX], struct err *e) MUSTCHECK;
+/* The same for a client, psql say, of which one of another version in PATH does as well. */
+int bindir_client(
+	const struct bindir *b, const char *name, char out[FILE_PATH_MAX], struct err *e) MUSTCHECK;
 /* "postgres (PostgreSQL) 15.20 (Debian ...)" gives "15.20" and 15; -1: not that. */
 int bindir_parse_version(const char *text, char version[64], int *major);

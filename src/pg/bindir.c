@@ -42,6 +42,7 @@ static int
 bindir_try(struct bindir *b, const char *dir, struct err *e)
 {
 	AUTO(buf_deinit) struct buf out = {0};
+	char found[FILE_PATH_MAX];
 	const char *argv[] = {b->postgres, "--version", NULL};
 	struct spawn_spec spec = {.name = "postgres --version",
 		.argv = argv,
@@ -50,16 +51,16 @@ bindir_try(struct bindir *b, const char *dir, struct err *e)
 
 	*b = (struct bindir){0};
 	buf_init_max(&out, 4096);
-	if (file_join(b->postgres, sizeof(b->postgres), dir, "postgres", e) < 0)
+	if (file_join(found, sizeof(found), dir, "postgres", e) < 0)
 		return -1;
-	if (access(b->postgres, X_OK) < 0)
+	/* A link in PATH has none of the other programs beside it. */
+	if (access(found, X_OK) < 0 || !realpath(found, b->postgres))
 		return 0;
 	if (spawn_run(&spec, NULL, e) < 0)
 		return err_add(e, "%s", b->postgres);
 	if (bindir_parse_version(buf_str(&out), b->version, &b->major) < 0)
 		return err_set(e, ERR_CONFIG, "%s is not PostgreSQL", b->postgres);
-	snprintf(b->dir, sizeof(b->dir), "%s", dir);
-	return 1;
+	return file_parent(b->dir, sizeof(b->dir), b->postgres, e) < 0 ? -1 : 1;
 }
 
 static bool
@@ -162,6 +163,30 @@ bindir_find(struct bindir *out, int major, const char *given, struct err *e)
 		"no PostgreSQL %d to %d was found in PATH, /usr/lib/postgresql/NN/bin, "
 		"/usr/pgsql-NN/bin and the like",
 		PG_MAJOR_MIN, PG_MAJOR_MAX);
+}
+
+static bool
+bindir_program_in_path(const char *name, char out[FILE_PATH_MAX])
+{
+	const char *path = getenv("PATH"); // NOLINT(concurrency-mt-unsafe): one thread
+
+	while (path && *path) {
+		size_t n = strcspn(path, ":");
+		int len = snprintf(out, FILE_PATH_MAX, "%.*s/%s", (int)n, path, name);
+
+		if (path[0] == '/' && len > 0 && len < FILE_PATH_MAX && access(out, X_OK) == 0)
+			return true;
+		path += n + (path[n] == ':');
+	}
+	return false;
+}
+
+int
+bindir_client(const struct bindir *b, const char *name, char out[FILE_PATH_MAX], struct err *e)
+{
+	if (bindir_program(b, name, out, e) == 0 || bindir_program_in_path(name, out))
+		return 0;
+	return err_set(e, ERR_CONFIG, "there is no %s in %s, nor in PATH", name, b->dir);
 }
 
 int

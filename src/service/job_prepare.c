@@ -168,8 +168,10 @@ prepare_database(struct prepare *p, const struct plan *old)
 {
 	const char *name = p->spec && *p->spec->initdb.database ? p->spec->initdb.database : NULL;
 
-	if (!name && !p->plan.config_error[0])
+	if (!name)
 		name = getenv("POSTGRES_DB"); // NOLINT(concurrency-mt-unsafe): one thread
+	if (!name || !*name)
+		name = getenv("POSTGRES_USER"); // NOLINT(concurrency-mt-unsafe): one thread
 	if (!name || !*name)
 		name = *old->database ? old->database : "postgres";
 	snprintf(p->plan.database, sizeof(p->plan.database), "%s", name);

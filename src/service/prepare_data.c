@@ -30,8 +30,11 @@ data_mount_top(struct prepare *p, struct err *e)
 static int
 data_half(struct prepare *p, struct err *e)
 {
-	prepare_hint(p, "restore the data directory, or empty it to have a new cluster made; "
-			"podgres deletes no data");
+	prepare_hint(p, "%s",
+		strncmp(p->data.what, "pg_wal is a link", 16) == 0
+			? "mount the volume of pg_wal"
+			: "restore the data directory, or empty it to have a new cluster made; "
+			  "podgres deletes no data");
 	return err_set(
 		e, ERR_CONFIG, "%s holds part of a cluster only: %s", p->data.path, p->data.what);
 }
@@ -84,12 +87,11 @@ data_foreign_owner(struct prepare *p, struct err *e)
 static int
 data_cluster(struct prepare *p, struct err *e)
 {
-	/* Of another version nothing else can be judged. */
-	if (p->data.major && data_version(p, e) < 0)
+	/* A stranger's folder looks half made when its files cannot be read; of another version
+	 * nothing else can be judged. */
+	if (data_foreign_owner(p, e) < 0 || (p->data.major && data_version(p, e) < 0))
 		return -1;
-	if (p->data.kind == PGDATA_HALF)
-		return data_half(p, e);
-	return data_foreign_owner(p, e);
+	return p->data.kind == PGDATA_HALF ? data_half(p, e) : 0;
 }
 
 int

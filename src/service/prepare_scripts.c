@@ -152,7 +152,7 @@ script_sql(const struct script *s, struct err *e)
 	const char *argv[] = {psql, "-X", "-w", "-v", "ON_ERROR_STOP=1", "-U",
 		s->in->wish.superuser, "-d", db, "-f", s->path, NULL};
 
-	if (bindir_program(&s->in->bin, "psql", psql, e) < 0)
+	if (bindir_client(&s->in->bin, "psql", psql, e) < 0)
 		return -1;
 	return script_spawn(s, argv, e);
 }

@@ -206,7 +206,7 @@ server_sql(struct init *in, const struct server_sql *q, struct err *e)
 		.on_tick = init_tick,
 		.arg = in};
 
-	if (bindir_program(&in->bin, "psql", psql, e) < 0)
+	if (bindir_client(&in->bin, "psql", psql, e) < 0)
 		return -1;
 	return spawn_run(&spec, &in->server, e);
 }

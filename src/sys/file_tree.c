@@ -16,6 +16,17 @@
 
 #define TREE_DEPTH 64
 
+/* A read-only or closed parent answers mkdir before it looks whether the folder is there. */
+static bool
+tree_not_there(const char *path)
+{
+	int saved = errno;
+	bool there = saved == EEXIST || file_is_dir(path);
+
+	errno = saved;
+	return !there;
+}
+
 int
 file_make_dirs(const char *path, mode_t mode, struct err *e)
 {
@@ -29,7 +40,7 @@ file_make_dirs(const char *path, mode_t mode, struct err *e)
 			continue;
 		memcpy(part, path, i);
 		part[i] = '\0';
-		if (mkdir(part, mode) < 0 && errno != EEXIST && !file_is_dir(part))
+		if (mkdir(part, mode) < 0 && tree_not_there(part))
 			return file_err(e, "make folder %s", part);
 	}
 	if (!file_is_dir(path))
