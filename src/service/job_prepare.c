@@ -148,14 +148,15 @@ prepare_space(struct prepare *p, struct err *e)
 		return -1;
 	p->plan.min_free_bytes =
 		space_need(room.total_bytes, p->plan.wal_segment_bytes).start_bytes;
-	if (space_prepare(p->plan.waldir, p->plan.wal_segment_bytes, &released, e) < 0) {
+	if (space_check_data(p->data.path, p->plan.waldir, e) < 0 ||
+		space_prepare(p->plan.waldir, p->plan.wal_segment_bytes, &released, e) < 0) {
 		if (e->kind != ERR_SPACE)
 			return -1;
 		prepare_hint(p,
-			"grow the volume of %s or free %lld MB on it; postgres then "
+			"grow the volume of %s or free %lld MB on it: postgres then "
 			"starts by itself",
 			p->plan.waldir, (long long)(p->plan.min_free_bytes >> 20));
-		return err_add(e, "no room for WAL");
+		return err_add(e, "no room for a start");
 	}
 	if (released)
 		prepare_warn(p, "the volume of %s is full: the reserve was released for recovery",

@@ -35,8 +35,9 @@ job_space_main(struct job *j, struct err *e)
 
 	if (job_space_where(j, wal, &segment_bytes, e) < 0)
 		return -1;
-	if (space_prepare(wal, segment_bytes, &released, e) < 0)
-		return e->kind == ERR_SPACE ? err_add(e, "no room for WAL") : -1;
+	if (space_check_data(j->opt->pgdata, wal, e) < 0 ||
+		space_prepare(wal, segment_bytes, &released, e) < 0)
+		return e->kind == ERR_SPACE ? err_add(e, "no room for a start") : -1;
 	if (released)
 		log_warning(
 			"the reserve was released for recovery", F_STR("pgdata", j->opt->pgdata));

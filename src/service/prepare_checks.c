@@ -128,6 +128,19 @@ check_huge_pages(struct checks *c)
 
 /* ---- memory ---- */
 
+static bool
+checks_in_manifest(const struct checks *c, const char *name)
+{
+	const struct spec *s = c->p->spec;
+
+	for (size_t i = 0; i < s->params; i++)
+		if (strcasecmp(s->param[i].name, name) == 0)
+			return true;
+	return false;
+}
+
+/* Refused is only what somebody asked for: a small database lives well with initdb's default, of
+ * which it touches little. */
 static int
 check_memory(struct checks *c, struct err *e)
 {
@@ -136,7 +149,7 @@ check_memory(struct checks *c, struct err *e)
 
 	if (limit == CGROUP_NO_LIMIT || buffers * 4 <= limit * 3)
 		return 0;
-	if (buffers >= limit) {
+	if (buffers >= limit && checks_in_manifest(c, "shared_buffers")) {
 		prepare_hint(c->p,
 			"lower shared_buffers to about %lld MB or raise the memory "
 			"limit of the container",

@@ -13,8 +13,10 @@
 #include "sys/mount.h"
 
 #define SPACE_PROBE ".podgres.probe"
-#define SPACE_SMALL 32 /* segments */
+#define SPACE_DATA_BYTES (1 << 20) /* postmaster.pid, pg_control and the configuration */
+#define SPACE_SMALL 32             /* segments */
 #define SPACE_TINY 8
+#define SPACE_TINY_SHARE 16
 
 struct space_need
 space_need(int64_t volume_bytes, uint32_t segment_bytes)
@@ -22,7 +24,7 @@ space_need(int64_t volume_bytes, uint32_t segment_bytes)
 	int64_t seg = segment_bytes;
 
 	if (volume_bytes < SPACE_TINY * seg)
-		return (struct space_need){.start_bytes = seg};
+		return (struct space_need){.start_bytes = volume_bytes / SPACE_TINY_SHARE};
 	if (volume_bytes < SPACE_SMALL * seg)
 		return (struct space_need){.start_bytes = 2 * seg, .reserve_bytes = seg};
 	return (struct space_need){.start_bytes = 2 * seg, .reserve_bytes = 2 * seg};
@@ -59,6 +61,18 @@ space_probe(const char *waldir, int64_t bytes, struct err *e)
 	if (file_remove(path, rc < 0 ? &ignored : e) < 0)
 		rc = -1;
 	return rc;
+}
+
+int
+space_check_data(const char *pgdata, const char *waldir, struct err *e)
+{
+	struct stat data, wal;
+
+	if (stat(pgdata, &data) < 0)
+		return file_err(e, "look at %s", pgdata);
+	if (stat(waldir, &wal) < 0)
+		return file_err(e, "look at %s", waldir);
+	return data.st_dev == wal.st_dev ? 0 : space_probe(pgdata, SPACE_DATA_BYTES, e);
 }
 
 /* ---- the reserve ---- */
@@ -130,5 +144,5 @@ space_prepare(const char *waldir, uint32_t segment_bytes, bool *released, struct
 	if (file_remove(path, e) < 0 || file_sync(waldir, e) < 0)
 		return -1;
 	*released = true;
-	return space_probe(waldir, need.start_bytes, e);
+	return space_probe(waldir, need.reserve_bytes, e);
 }

@@ -81,6 +81,7 @@ def test_start_on_a_full_volume_waits_for_space(t):
     mount = volume(t, 96)
     p = t.started(pgdata=mount + "/data", manifest=MANIFEST)
     p.kill()
+    os.unlink(mount + "/data/pg_wal/.podgres.reserve")  # it would be released for crash recovery
     fill(mount + "/ballast")
     p.start()
     p.wait_state("waiting_for_space", 20)
