@@ -1,8 +1,9 @@
 /*
  * guc - what podgres knows of PostgreSQL's parameters (include/tbl/guc.h).
  *
- * Who sets a parameter, what it is when nobody does, and of the common ones what values they take,
- * so that a slip in a manifest is found before postgres refuses to start.
+ * Which ones a manifest may not set, and of the common ones what values they take, so that a slip
+ * is found before postgres refuses to start.  What podgres writes itself is in conf_owned.h and
+ * conf_defaults.h.
  */
 #pragma once
 
@@ -14,15 +15,11 @@
 
 /* Why the manifest may not set it, as a sentence that also says what to do; NULL when it may. */
 const char *guc_refused(const char *name);
+/* Row i of those; false: no more. */
+bool guc_owned(size_t i, const char **name, const char **reason);
 
 /* Refused, but with a value that CloudNativePG writes by itself: to be passed over. */
 bool guc_harmless(const char *name, const char *value);
-
-/* Defaults that differ from PostgreSQL's own.  i counts from 0; false: no more. */
-bool guc_default(size_t i, const char **name, const char **value);
-
-/* The library that a parameter needs preloaded, NULL for none: as CloudNativePG, podgres adds it. */
-const char *guc_library(const char *name);
 
 /* Does the value fit the parameter?  Parameters that podgres does not know take anything but what
  * is certainly wrong.  ERR_CONFIG with "..., expected ...". */

@@ -82,7 +82,8 @@ struct spec {
 	struct spec_param *param; /* postgresql.parameters in the manifest's order */
 	size_t params;
 	struct spec_list pg_hba, pg_ident;
-	struct spec_list preload; /* shared_preload_libraries, and those that parameters need */
+	struct spec_list preload; /* shared_preload_libraries as given; conf_preload adds what
+				     parameters imply */
 	bool alter_system;        /* postgresql.enableAlterSystem */
 	bool superuser_access;    /* enableSuperuserAccess */
 	char *superuser_secret;   /* name of the Secret */

@@ -4,8 +4,6 @@
  * OWNED(name, reason)          podgres sets it; a manifest that does is refused with the reason
  * HARMLESS(name, value)        OWNED, but CloudNativePG writes this value into every Cluster, so that a
  *                              manifest taken from Kubernetes has it: passed over, not refused
- * DEFAULT(name, value)         what podgres sets when the manifest does not
- * LIBRARY(prefix, library)     parameters that begin so need the library preloaded
  * VALUE(name, type, unit, min, max)  what the common ones take: BOOL, INT, SIZE, TIME, REAL.  unit is
  *                              the parameter's own: bytes for SIZE, microseconds for TIME; min and
  *                              max count in it.  Words of enumerations are left to postgres.
@@ -16,12 +14,6 @@
 #endif
 #ifndef HARMLESS
 #define HARMLESS(name, value)
-#endif
-#ifndef DEFAULT
-#define DEFAULT(name, value)
-#endif
-#ifndef LIBRARY
-#define LIBRARY(prefix, library)
 #endif
 #ifndef VALUE
 #define VALUE(name, type, unit, min, max)
@@ -35,7 +27,7 @@
 #define GUC_LISTEN "podgres decides where postgres listens: pg_hba says who may connect"
 #define GUC_SOCKET "podgres decides where the socket is: the run directory"
 #define GUC_FILES "podgres knows where the files are: PGDATA and the generated configuration"
-#define GUC_TLS "podgres sets TLS from spec.certificates"
+#define GUC_TLS "podgres sets TLS from the mounted certificate (podgres run --tls-cert)"
 #define GUC_LIFE "podgres starts, restarts and watches postgres itself"
 #define GUC_NONE "it has no use in a container"
 
@@ -115,26 +107,6 @@ HARMLESS("log_truncate_on_rotation", "false")
 HARMLESS("logging_collector", "on")
 HARMLESS("shared_preload_libraries", "")
 
-DEFAULT("archive_timeout", "5min")
-DEFAULT("dynamic_shared_memory_type", "posix")
-DEFAULT("full_page_writes", "on")
-DEFAULT("max_parallel_workers", "32")
-DEFAULT("max_worker_processes", "32")
-DEFAULT("max_replication_slots", "32")
-DEFAULT("shared_memory_type", "mmap")
-DEFAULT("ssl_max_protocol_version", "TLSv1.3")
-DEFAULT("ssl_min_protocol_version", "TLSv1.3")
-DEFAULT("wal_keep_size", "512MB")
-DEFAULT("wal_level", "logical")
-DEFAULT("wal_log_hints", "on")
-DEFAULT("wal_sender_timeout", "5s")
-DEFAULT("wal_receiver_timeout", "5s")
-
-LIBRARY("auto_explain.", "auto_explain")
-LIBRARY("pg_failover_slots.", "pg_failover_slots")
-LIBRARY("pg_stat_statements.", "pg_stat_statements")
-LIBRARY("pgaudit.", "pgaudit")
-
 VALUE("archive_timeout", TIME, 1000000, 0, 1073741823)
 VALUE("autovacuum", BOOL, 0, 0, 0)
 VALUE("autovacuum_max_workers", INT, 1, 1, 262143)
@@ -212,6 +184,4 @@ VALUE("work_mem", SIZE, 1024, 64, 2147483647)
 #undef GUC_NONE
 #undef OWNED
 #undef HARMLESS
-#undef DEFAULT
-#undef LIBRARY
 #undef VALUE

@@ -2,7 +2,8 @@
  * cmd_check - `podgres check FILE`: what is wrong with a manifest, with file, line and column.
  *
  * One line a finding, FILE:LINE:COL: error|warning|note: TEXT, as compilers print them, so that
- * editors can jump there.  Exit 0 with warnings at most, 78 with errors.
+ * editors can jump there.  Exit 0 with warnings at most, 78 with errors.  When the manifest as such
+ * is fine, what would be written for postgres is made and thrown away, as that checks still more.
  */
 #include <fcntl.h>
 #include <stdio.h>
@@ -13,11 +14,19 @@
 #include "base/yaml.h"
 #include "cmd/cmd.h"
 #include "core/spec.h"
+#include "pg/conf.h"
+#include "pg/hba.h"
 
 #define EXIT_CONFIG 78
 
+/* The version that knows most, since a manifest does not say which one will read it. */
+#define NEWEST_MAJOR 18
+#define MAX_RENDERED 3
+
 struct findings {
 	const char *file;
+	struct spec_note rendered[MAX_RENDERED]; /* what rendering found, at most one each */
+	size_t n_rendered;
 	struct spec_notes notes;
 	size_t errors, warnings, remarks;
 };
@@ -60,12 +69,60 @@ read_manifest(const char *path, struct buf *out, struct err *e)
 	return 0;
 }
 
+/* Notes of the reader first, then those of rendering; NULL: no more. */
+static const struct spec_note *
+finding(const struct findings *f, size_t i)
+{
+	if (i < f->notes.n)
+		return &f->notes.item[i];
+	i -= f->notes.n;
+	return i < f->n_rendered ? &f->rendered[i] : NULL;
+}
+
+/* "FILE:LINE:COL: TEXT" back into its parts. */
+static void
+take_rendered(struct findings *f, const struct err *e)
+{
+	struct spec_note *n = &f->rendered[f->n_rendered++];
+	size_t len = strlen(f->file);
+	const char *text = e->msg;
+	int used = 0;
+
+	*n = (struct spec_note){.error = true};
+	if (strncmp(text, f->file, len) == 0 && text[len] == ':' &&
+		sscanf(text + len, ":%d:%d: %n", &n->at.line, &n->at.col, &used) == 2 && used > 0)
+		text += len + (size_t)used;
+	snprintf(n->text, sizeof(n->text), "%.*s", (int)sizeof(n->text) - 1, text);
+}
+
+static void
+check_rendered(struct findings *f, const struct spec *spec)
+{
+	struct conf_input conf = {
+		.major = NEWEST_MAJOR, .spec = spec, .manifest = true, .file = f->file};
+	struct hba_input hba = {.major = NEWEST_MAJOR,
+		.os_user = "postgres",
+		.roles = {"postgres"},
+		.host_method = "",
+		.spec = spec,
+		.file = f->file};
+	AUTO(buf_deinit) struct buf out = {0};
+	struct err e = {0};
+
+	if (conf_check(&conf, &e) < 0)
+		take_rendered(f, &e);
+	if (hba_render(&out, &hba, &e) < 0)
+		take_rendered(f, &e);
+	if (hba_ident_render(&out, &hba, &e) < 0)
+		take_rendered(f, &e);
+}
+
 static void
 count(struct findings *f)
 {
-	for (size_t i = 0; i < f->notes.n; i++) {
-		const struct spec_note *n = &f->notes.item[i];
+	const struct spec_note *n;
 
+	for (size_t i = 0; (n = finding(f, i)); i++) {
 		f->errors += n->error;
 		f->remarks += n->info;
 		f->warnings += !n->error && !n->info;
@@ -81,11 +138,11 @@ severity(const struct spec_note *n)
 static void
 print_text(const struct findings *f, bool verbose, struct buf *out)
 {
+	const struct spec_note *n;
 	struct term term;
 
 	term_init(&term, STDOUT_FILENO);
-	for (size_t i = 0; i < f->notes.n; i++) {
-		const struct spec_note *n = &f->notes.item[i];
+	for (size_t i = 0; (n = finding(f, i)); i++) {
 		enum term_colour colour = n->error ? TERM_RED : n->info ? TERM_DIM : TERM_YELLOW;
 
 		if (n->info && !verbose)
@@ -105,6 +162,7 @@ print_text(const struct findings *f, bool verbose, struct buf *out)
 static void
 print_json(const struct findings *f, struct buf *out)
 {
+	const struct spec_note *n;
 	struct json j;
 
 	json_init(&j, out);
@@ -114,9 +172,7 @@ print_json(const struct findings *f, struct buf *out)
 	json_kint(&j, "errors", (int64_t)f->errors);
 	json_kint(&j, "warnings", (int64_t)f->warnings);
 	json_karr(&j, "findings");
-	for (size_t i = 0; i < f->notes.n; i++) {
-		const struct spec_note *n = &f->notes.item[i];
-
+	for (size_t i = 0; (n = finding(f, i)); i++) {
 		json_obj(&j);
 		json_kstr(&j, "severity", severity(n));
 		json_kint(&j, "line", n->at.line);
@@ -147,13 +203,15 @@ check_file(const char *path, const struct cli_args *args)
 	source.len = text.len;
 	if (spec_parse_from(&s, &source, &f.notes, &e) < 0 && e.kind != ERR_CONFIG)
 		return command_fail("check", &e, NULL);
+	if (s)
+		check_rendered(&f, s);
 	count(&f);
 	if (args->json)
 		print_json(&f, &out);
 	else
 		print_text(&f, args->verbose, &out);
 	rc = command_print("check", &out);
-	if (rc == 0 && e.kind == ERR_CONFIG)
+	if (rc == 0 && f.errors)
 		rc = EXIT_CONFIG;
 	spec_notes_deinit(&f.notes);
 	return rc;

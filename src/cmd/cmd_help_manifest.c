@@ -19,14 +19,24 @@ print_classes(struct buf *out)
 }
 
 static void
+print_owned(struct buf *out)
+{
+	const char *name, *reason;
+
+	for (size_t i = 0; guc_owned(i, &name, &reason); i++)
+		buf_printf(out, "%s\n    %s.\n", name, reason);
+}
+
+static void
 print_parameters(struct buf *out)
 {
 	buf_puts(out, "\nParameters of PostgreSQL that podgres sets itself:\n\n");
-#define OWNED(name, reason) buf_puts(out, name "\n    " reason ".\n");
-#include "tbl/guc.h"
-	buf_puts(out, "\nParameters with another default than PostgreSQL's:\n\n");
-#define DEFAULT(name, value) buf_puts(out, name " = " value "\n");
-#include "tbl/guc.h"
+	print_owned(out);
+	buf_puts(out, "\nWhat podgres chooses where nobody else has:\n\n");
+#define DEFAULT(id, min, max, text, why) \
+	buf_printf(out, "%s = %s\n    %s.\n", #id, *text ? text : "by the WAL volume", why);
+#include "tbl/conf_defaults.h"
+#undef DEFAULT
 }
 
 /* The blocks of the table whose path begins with a prefix; a block is what follows a line that is
@@ -138,7 +148,6 @@ help_manifest_man(struct buf *out)
 	buf_reset(&text);
 	buf_puts(
 		out, ".SH PARAMETERS\nPodgres sets these itself and refuses them in a manifest.\n");
-#define OWNED(name, reason) buf_puts(&text, name "\n    " reason ".\n");
-#include "tbl/guc.h"
+	print_owned(&text);
 	roff_blocks(out, buf_str(&text));
 }

@@ -1,8 +1,8 @@
 /*
  * guc - what podgres knows of PostgreSQL's parameters.
  *
- * Names are compared without letter case, as PostgreSQL does.  Tables are switch-free chains of
- * comparisons over constant text: no pointers to relocate, and nobody is in a hurry here.
+ * Names are compared without letter case, as PostgreSQL does.  Rows are code instead of an array of
+ * pointers: nothing to relocate in any process, and nobody is in a hurry here.
  */
 #include "core/guc.h"
 
@@ -16,8 +16,8 @@ enum value_type { VALUE_BOOL, VALUE_INT, VALUE_SIZE, VALUE_TIME, VALUE_REAL };
 
 struct value_row {
 	char name[36];
-	enum value_type type;
-	int64_t unit, min, max;
+	uint8_t type; /* enum value_type */
+	int32_t unit, min, max;
 };
 
 static const struct value_row values[] = {
@@ -25,13 +25,29 @@ static const struct value_row values[] = {
 #include "tbl/guc.h"
 };
 
+bool
+guc_owned(size_t i, const char **name, const char **reason)
+{
+	size_t at = 0;
+
+#define OWNED(its_name, its_reason)   \
+	if (at++ == i) {              \
+		*name = its_name;     \
+		*reason = its_reason; \
+		return true;          \
+	}
+#include "tbl/guc.h"
+	return false;
+}
+
 const char *
 guc_refused(const char *name)
 {
-#define OWNED(owned, reason)              \
-	if (strcasecmp(name, owned) == 0) \
-		return reason;
-#include "tbl/guc.h"
+	const char *owned, *reason;
+
+	for (size_t i = 0; guc_owned(i, &owned, &reason); i++)
+		if (strcasecmp(name, owned) == 0)
+			return reason;
 	return NULL;
 }
 
@@ -43,31 +59,6 @@ guc_harmless(const char *name, const char *value)
 		return true;
 #include "tbl/guc.h"
 	return false;
-}
-
-bool
-guc_default(size_t i, const char **name, const char **value)
-{
-	size_t at = 0;
-
-#define DEFAULT(its_name, its_value) \
-	if (at++ == i) {             \
-		*name = its_name;    \
-		*value = its_value;  \
-		return true;         \
-	}
-#include "tbl/guc.h"
-	return false;
-}
-
-const char *
-guc_library(const char *name)
-{
-#define LIBRARY(prefix, library)                                \
-	if (strncasecmp(name, prefix, sizeof(prefix) - 1) == 0) \
-		return library;
-#include "tbl/guc.h"
-	return NULL;
 }
 
 static const struct value_row *
@@ -88,8 +79,10 @@ guc_known(const char *name)
 void
 guc_offer(struct suggest *s)
 {
-#define OWNED(name, reason) suggest_offer(s, name);
-#include "tbl/guc.h"
+	const char *owned, *reason;
+
+	for (size_t i = 0; guc_owned(i, &owned, &reason); i++)
+		suggest_offer(s, owned);
 	for (size_t i = 0; i < ARRAY_LEN(values); i++)
 		suggest_offer(s, values[i].name);
 }

@@ -249,7 +249,8 @@ say_unknown(struct spec_reader *r, const struct yaml *key, int parent)
 	struct suggest s;
 
 	suggest_init(&s, key->text);
-	field_offer(parent, &s);
+	if (r->notes->n < SPEC_MAX_NOTES) /* nobody would read it, and it costs */
+		field_offer(parent, &s);
 	if (s.best)
 		spec_warn(r, key, "unknown field, did you mean %s?", s.best);
 	else

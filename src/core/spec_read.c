@@ -321,39 +321,7 @@ close_podselectors(struct spec_reader *r, struct spec_list *hba)
 	hba->n = kept;
 }
 
-static bool
-has_text(const struct spec_list *l, const char *text)
-{
-	for (size_t i = 0; i < l->n; i++)
-		if (strcmp(l->item[i].text, text) == 0)
-			return true;
-	return false;
-}
-
-/* pg_stat_statements.max alone does nothing: the library that knows it is preloaded as well. */
-static void
-add_libraries(struct spec_reader *r)
-{
-	struct spec *s = r->spec;
-	struct spec_text *grown;
-	const char *library;
-
-	for (size_t i = 0; i < s->params; i++) {
-		library = guc_library(s->param[i].name);
-		if (!library || has_text(&s->preload, library))
-			continue;
-		grown = reallocarray(s->preload.item, s->preload.n + 1, sizeof(*grown));
-		if (!grown) {
-			r->no_memory = true;
-			return;
-		}
-		s->preload.item = grown;
-		grown[s->preload.n++] = (struct spec_text){spec_dup(r, library), s->param[i].at};
-		if (r->no_memory)
-			return;
-	}
-}
-
+/* As given: what parameters imply, like libraries to preload, is the renderer's business. */
 static void
 read_postgresql(struct spec_reader *r, const struct yaml *doc)
 {
@@ -368,8 +336,6 @@ read_postgresql(struct spec_reader *r, const struct yaml *doc)
 	}
 	s->pg_ident = read_list(r, yaml_get(n, "pg_ident"));
 	s->preload = read_list(r, yaml_get(n, "shared_preload_libraries"));
-	if (!r->no_memory)
-		add_libraries(r);
 	s->alter_system = bool_at(n, "enableAlterSystem", false);
 }
 

@@ -242,6 +242,23 @@ rule_fenced(struct spec_reader *r, const struct yaml *doc)
 }
 
 static void
+rule_annotations(struct spec_reader *r, const struct yaml *doc)
+{
+	static const char *const later[] = {"cnpg.io/hibernation", "cnpg.io/coredumpFilter",
+		"cnpg.io/skipWalArchiving", "cnpg.io/skipEmptyWalArchiveCheck",
+		"cnpg.io/forceLegacyBackup", "cnpg.io/reconciliationLoop"};
+	const struct yaml *map = yaml_path(doc, "metadata.annotations"), *n;
+
+	for (size_t i = 0; i < ARRAY_LEN(later); i++) {
+		n = yaml_get(map, later[i]);
+		if (yaml_given(n))
+			spec_warn(r, n->key,
+				"metadata.annotations: %s is known, but not in this version",
+				later[i]);
+	}
+}
+
+static void
 rule_stop(struct spec_reader *r, const struct yaml *spec)
 {
 	const struct yaml *smart = yaml_get(spec, "smartShutdownTimeout");
@@ -368,6 +385,7 @@ spec_rules_cluster(struct spec_reader *r, const struct yaml *doc)
 
 	rule_name(r, doc);
 	rule_fenced(r, doc);
+	rule_annotations(r, doc);
 	if (!spec || spec->kind != YAML_MAP)
 		return;
 	was = spec_push(r, "spec");

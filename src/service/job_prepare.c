@@ -109,7 +109,7 @@ static void
 prepare_notes(struct prepare *p, const struct spec_notes *notes)
 {
 	for (size_t i = 0; i < notes->n; i++)
-		if (!notes->item[i].error)
+		if (!notes->item[i].error && !notes->item[i].info)
 			prepare_warn(p, "%s:%d:%d: %s", p->opt->config, notes->item[i].at.line,
 				notes->item[i].at.col, notes->item[i].text);
 }

@@ -174,6 +174,25 @@ laughter_of_a_billion_ends_early(void **state)
 }
 
 static void
+as_many_values_as_allowed_and_not_one_more(void **state)
+{
+	AUTO(buf_deinit) struct buf b = {0};
+	struct yaml_tree *t;
+
+	(void)state;
+	buf_putc(&b, '[');
+	for (int i = 0; i < YAML_MAX_NODES - 2; i++)
+		buf_puts(&b, "1,");
+	buf_puts(&b, "1]");
+	t = parse(buf_str(&b));
+	assert_int_equal(yaml_count(yaml_docs(t)), YAML_MAX_NODES - 1);
+	yaml_tree_free(t);
+	b.data[b.len - 1] = ',';
+	buf_puts(&b, "1]");
+	refused_at(buf_str(&b), 1, "more than 100000 values");
+}
+
+static void
 depth_and_keys_are_limited(void **state)
 {
 	AUTO(buf_deinit) struct buf deep = {0};
@@ -221,6 +240,7 @@ main(void)
 		cmocka_unit_test(twins_are_kept_for_the_caller),
 		cmocka_unit_test(what_is_not_yaml_is_refused_with_its_place),
 		cmocka_unit_test(laughter_of_a_billion_ends_early),
+		cmocka_unit_test(as_many_values_as_allowed_and_not_one_more),
 		cmocka_unit_test(depth_and_keys_are_limited),
 		cmocka_unit_test(alias_cannot_nest_beyond_the_limit),
 	};

@@ -124,32 +124,6 @@ names_have_the_shape_postgres_wants(void **state)
 			fail_msg("%s was taken", no[i]);
 }
 
-static void
-defaults_fit_their_own_checks_and_are_not_owned(void **state)
-{
-	const char *name, *value;
-	struct err e = {0};
-	size_t i;
-
-	(void)state;
-	for (i = 0; guc_default(i, &name, &value); i++) {
-		assert_null(guc_refused(name));
-		if (guc_check(name, value, &e))
-			fail_msg("%s", e.msg);
-	}
-	assert_true(i > 5);
-}
-
-static void
-parameters_of_libraries_name_the_library(void **state)
-{
-	(void)state;
-	assert_string_equal(guc_library("pg_stat_statements.max"), "pg_stat_statements");
-	assert_string_equal(guc_library("pgaudit.log"), "pgaudit");
-	assert_null(guc_library("pg_stat_statements"));
-	assert_null(guc_library("work_mem"));
-}
-
 int
 main(void)
 {
@@ -161,8 +135,6 @@ main(void)
 		cmocka_unit_test(units_of_kubernetes_are_found_everywhere),
 		cmocka_unit_test(unknown_parameters_take_anything),
 		cmocka_unit_test(names_have_the_shape_postgres_wants),
-		cmocka_unit_test(defaults_fit_their_own_checks_and_are_not_owned),
-		cmocka_unit_test(parameters_of_libraries_name_the_library),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -286,6 +286,16 @@ fence_annotation_must_be_a_list(void **state)
 }
 
 static void
+annotations_that_would_matter_are_warned_of(void **state)
+{
+	(void)state;
+	expect_warning(
+		"apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata:\n  name: a\n"
+		"  annotations: {cnpg.io/hibernation: 'on', mine: x}\nspec: {instances: 1}\n",
+		"5:17: metadata.annotations: cnpg.io/hibernation is known, but not");
+}
+
+static void
 other_kinds_have_rules_of_their_own(void **state)
 {
 #define S(schedule)                                                                             \
@@ -356,6 +366,7 @@ main(void)
 		cmocka_unit_test(lines_of_pg_hba_must_begin_as_rules_do),
 		cmocka_unit_test(options_of_initdb_replace_fields),
 		cmocka_unit_test(fence_annotation_must_be_a_list),
+		cmocka_unit_test(annotations_that_would_matter_are_warned_of),
 		cmocka_unit_test(other_kinds_have_rules_of_their_own),
 		cmocka_unit_test(manifests_of_the_documentation_pass_with_warnings_at_most),
 	};

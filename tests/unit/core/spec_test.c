@@ -68,22 +68,6 @@ parameters_keep_their_order_and_place(void **state)
 }
 
 static void
-parameters_of_a_library_preload_it_once(void **state)
-{
-	AUTO(rig_deinit) struct rig f = {0};
-
-	(void)state;
-	rig_ok(&f, HEAD "  postgresql:\n"
-			"    parameters:\n"
-			"      pg_stat_statements.max: '1000'\n"
-			"      pg_stat_statements.track: all\n"
-			"      auto_explain.log_min_duration: '1s'\n"
-			"    shared_preload_libraries: [auto_explain]\n");
-	assert_int_equal(f.s->preload.n, 2);
-	assert_string_equal(f.s->preload.item[1].text, "pg_stat_statements");
-}
-
-static void
 initdb_is_read_with_its_defaults(void **state)
 {
 	AUTO(rig_deinit) struct rig f = {0};
@@ -394,7 +378,6 @@ main(void)
 		cmocka_unit_test(no_manifest_gives_a_working_single_instance),
 		cmocka_unit_test(minimal_cluster_has_no_warning),
 		cmocka_unit_test(parameters_keep_their_order_and_place),
-		cmocka_unit_test(parameters_of_a_library_preload_it_once),
 		cmocka_unit_test(initdb_is_read_with_its_defaults),
 		cmocka_unit_test(other_ways_to_bootstrap_are_told_apart_and_warned_of),
 		cmocka_unit_test(replica_follows_its_source_with_quoted_parameters),
