@@ -25,6 +25,7 @@ struct conf_input {
 	const char *file; /* name of the manifest, for messages */
 	const char *pgdata, *socket_dir, *log_dir, *hba_file, *ident_file; /* absolute */
 	const char *cluster_name, *member; /* member: application_name of a standby */
+	const char *conninfo_files;        /* appended to the conninfo of the manifest */
 	int port;
 	bool standby;  /* standby.signal */
 	bool recovery; /* standby.signal or recovery.signal: the limits below are demanded */
@@ -58,6 +59,9 @@ int conf_port(const struct spec *spec, int fallback);
 /* The libraries to load: those of postgresql.conf, the manifest's, and those that parameters like
  * pg_stat_statements.max imply, separated by ", ".  Returns their number. */
 size_t conf_preload(struct buf *out, const struct conf_input *in);
+
+/* Appends " OPTION='VALUE'" as libpq reads it. */
+void conf_conninfo_put(struct buf *out, const char *option, const char *value);
 
 /* A parameter of the spec by name, the last one; NULL. */
 const struct spec_param *conf_param(const struct spec *spec, const char *name);

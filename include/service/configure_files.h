@@ -33,6 +33,7 @@ struct configure {
 	char hba_file[PATH_LEN + 32], ident_file[PATH_LEN + 32], main_file[PATH_LEN + 32];
 	char tls_cert[PATH_LEN], tls_key[PATH_LEN], tls_ca[PATH_LEN];
 	char os_user[64];
+	struct buf conninfo;              /* where a standby finds its password and certificates */
 	struct buf text[CONFIGURE_FILES]; /* rendered */
 	bool changed[CONFIGURE_FILES];    /* differs from what stands in PGDATA */
 };
@@ -44,6 +45,8 @@ void configure_deinit(struct configure *c); /* idempotent */
 int configure_gather(struct configure *c, struct err *e) MUSTCHECK;
 /* Warns about and works around what the files of an adopted data directory name but is not here. */
 int configure_adopt(struct configure *c, struct err *e) MUSTCHECK;
+/* Lays out password file and key for a standby that follows an external cluster. */
+int configure_replica(struct configure *c, struct err *e) MUSTCHECK;
 /* Lets postgres read the rendered files, without a server and without touching PGDATA's own.
  * ERR_CONFIG with the place in the manifest when it refuses them. */
 int configure_try(struct configure *c, struct err *e) MUSTCHECK;

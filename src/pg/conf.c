@@ -293,16 +293,16 @@ made_name(struct buf *v, const char *name)
 	return given(name);
 }
 
-static void
-conninfo_value(struct buf *v, const char *value)
+void
+conf_conninfo_put(struct buf *out, const char *option, const char *value)
 {
-	buf_putc(v, '\'');
+	buf_printf(out, " %s='", option);
 	for (const char *p = value; *p; p++) {
 		if (*p == '\'' || *p == '\\')
-			buf_putc(v, '\\');
-		buf_putc(v, *p);
+			buf_putc(out, '\\');
+		buf_putc(out, *p);
 	}
-	buf_putc(v, '\'');
+	buf_putc(out, '\'');
 }
 
 static bool
@@ -313,10 +313,10 @@ made_conninfo(struct buf *v, const struct conf_input *in)
 	if (!in->standby || !given(info))
 		return false;
 	buf_puts(v, info);
-	if (given(in->member) && !strstr(info, "application_name")) {
-		buf_puts(v, " application_name=");
-		conninfo_value(v, in->member);
-	}
+	if (given(in->conninfo_files))
+		buf_puts(v, in->conninfo_files);
+	if (given(in->member) && !strstr(info, "application_name"))
+		conf_conninfo_put(v, "application_name", in->member);
 	return true;
 }
 

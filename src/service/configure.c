@@ -41,6 +41,7 @@ configure_deinit(struct configure *c)
 	buf_deinit(&c->old_auto);
 	buf_deinit(&c->own_hba);
 	buf_deinit(&c->own_ident);
+	buf_deinit(&c->conninfo);
 	for (int i = 0; i < CONFIGURE_FILES; i++)
 		buf_deinit(&c->text[i]);
 }
@@ -243,8 +244,8 @@ render_and_write(struct configure *c, struct err *e)
 {
 	bool any;
 
-	if (configure_gather(c, e) || configure_adopt(c, e) || render_generated(c, e) ||
-		render_edited(c, e) || compare_all(c, &any, e))
+	if (configure_gather(c, e) || configure_adopt(c, e) || configure_replica(c, e) ||
+		render_generated(c, e) || render_edited(c, e) || compare_all(c, &any, e))
 		return -1;
 	if (!any)
 		return 0;

@@ -11,6 +11,7 @@
 #include <strings.h>
 #include <sys/stat.h>
 
+#include "base/quantity.h"
 #include "sys/file.h"
 
 #define MAX_PEM_BYTES (1 << 20)
@@ -211,6 +212,39 @@ libraries_there(struct configure *c, struct err *e)
 	return 0;
 }
 
+/* ---- settings against each other ---- */
+
+static int64_t
+number(const struct configure *c, const char *name, int64_t fallback)
+{
+	struct err ignored = {0};
+	const char *text = conf_wanted(&c->in, name);
+	int64_t n;
+
+	return text && quantity_pg_int(text, &n, &ignored) == 0 ? n : fallback;
+}
+
+/* From version 15 on the trial finds these, too. */
+static int
+settings_agree(const struct configure *c, struct err *e)
+{
+	int64_t reserved = number(c, "superuser_reserved_connections", 3);
+	int64_t all = number(c, "max_connections", 100);
+	const char *level = setting(c, "wal_level", "logical");
+
+	if (c->in.major >= 15)
+		return 0;
+	if (reserved >= all)
+		return err_set(e, ERR_CONFIG,
+			"superuser_reserved_connections (%lld) must be less than "
+			"max_connections (%lld)",
+			(long long)reserved, (long long)all);
+	if (strcasecmp(level, "minimal") == 0 && number(c, "max_wal_senders", 10) > 0)
+		return err_set(e, ERR_CONFIG,
+			"wal_level minimal needs max_wal_senders 0: nobody could follow");
+	return 0;
+}
+
 int
 configure_adopt(struct configure *c, struct err *e)
 {
@@ -219,5 +253,5 @@ configure_adopt(struct configure *c, struct err *e)
 	if (!c->in.ssl_cert)
 		found_tls(c);
 	found_commands(c);
-	return libraries_there(c, e);
+	return settings_agree(c, e) || libraries_there(c, e) ? -1 : 0;
 }

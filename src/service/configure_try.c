@@ -9,6 +9,7 @@
  */
 #include "service/configure_files.h"
 
+#include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -22,20 +23,31 @@ struct attempt {
 	char scratch[FILE_PATH_MAX], candidate[FILE_PATH_MAX];
 	char user[FILE_PATH_MAX], owned[FILE_PATH_MAX];
 	char complaint[400]; /* first line that says what is wrong */
+	char warning[200];   /* first one that only warns */
 	char hint[200];
 };
 
 /* ---- the scratch folder ---- */
+
+/* Nothing here has to survive a power cut. */
+static int
+write_plain(const char *path, const struct buf *b, struct err *e)
+{
+	AUTO(close)
+	int fd = open(path, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
+
+	if (fd < 0)
+		return file_err(e, "create %s", path);
+	return file_write_fd(fd, buf_str(b), b->len, e) ? err_add(e, "%s", path) : 0;
+}
 
 static int
 put(const struct attempt *t, const char *name, const struct buf *b, struct err *e)
 {
 	char path[FILE_PATH_MAX];
 
-	return file_join(path, sizeof(path), t->scratch, name, e) ||
-			       file_write(path, buf_str(b), b->len, 0600, e)
-		       ? -1
-		       : 0;
+	return file_join(path, sizeof(path), t->scratch, name, e) || write_plain(path, b, e) ? -1
+											     : 0;
 }
 
 static int
@@ -70,7 +82,7 @@ lay_out(struct attempt *t, struct configure *c, struct err *e)
 		return -1;
 	if (conf_main_render(&candidate, &now, t->user, t->owned, e))
 		return -1;
-	return file_write(t->candidate, buf_str(&candidate), candidate.len, 0600, e);
+	return write_plain(t->candidate, &candidate, e);
 }
 
 static void
@@ -100,12 +112,15 @@ static void
 on_line(const char *name, const char *line, void *arg)
 {
 	struct attempt *t = arg;
-	const char *hint = after(line, "HINT:");
+	const char *hint = after(line, "HINT:"), *warning = after(line, "WARNING:");
 	const char *text = after(line, "LOG:");
 
 	(void)name;
 	text = text ? text : after(line, "FATAL:");
 	text = text ? text : after(line, "ERROR:");
+	text = text ? text : after(line, "postgres:");
+	if (warning && !t->warning[0])
+		snprintf(t->warning, sizeof(t->warning), "%s", warning);
 	if (hint && !t->hint[0])
 		snprintf(t->hint, sizeof(t->hint), "%s", hint);
 	if (!text || strstr(text, " contains errors") || t->complaint[0])
@@ -185,8 +200,11 @@ ask(struct configure *c, struct attempt *t, struct err *e)
 		return err_sys(e, "try the configuration");
 	argv[6] = data;
 	argv[8] = config;
-	if (spawn_run(&spec, NULL, e) == 0)
+	if (spawn_run(&spec, NULL, e) == 0) {
+		if (t->warning[0])
+			configure_warn(c->plan, "postgres warns: %s", t->warning);
 		return 0;
+	}
 	if (e->kind == ERR_FAILED && t->complaint[0])
 		return explain(c, t, e);
 	return err_add(e, "try the configuration");

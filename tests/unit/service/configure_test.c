@@ -317,6 +317,130 @@ configuration_of_another_manager_is_made_to_work(void **state)
 }
 
 static void
+write_top(const struct fixture *f, const char *name, const char *text, mode_t mode)
+{
+	char path[FILE_PATH_MAX];
+	struct err e;
+
+	must(file_join(path, sizeof(path), f->top, name, &e) == 0);
+	if (file_write(path, text, strlen(text), mode, &e))
+		fail_msg("%s", e.msg);
+}
+
+static void
+password_of_the_primary_stays_out_of_the_configuration(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_deinit) struct buf text = {0};
+	char info[] = "host='primary'", name[] = "upstream", secret[] = "s", key[] = "password";
+	struct spec_external x = {.name = name, .password = {.name = secret, .key = key}};
+	char want[1200];
+
+	f->spec.replica_conninfo = info;
+	f->spec.replica_source = name;
+	f->spec.external = &x;
+	f->spec.externals = 1;
+	x.ssl_cert.name = x.ssl_key.name = x.ssl_root_cert.name = empty;
+	append(f, "standby.signal", "");
+	snprintf(f->opt.secrets_dir, sizeof(f->opt.secrets_dir), "%.100s/secrets", f->top);
+	assert_int_equal(configure_render(&f->job, &f->spec, &f->plan, &f->e), -1);
+	assert_int_equal(f->e.kind, ERR_CONFIG);
+	assert_non_null(strstr(f->e.msg, "secret s, key password"));
+	must(mkdir(f->opt.secrets_dir, 0700) == 0);
+	snprintf(want, sizeof(want), "%.100s/s", f->opt.secrets_dir);
+	must(mkdir(want, 0700) == 0);
+	write_top(f, "secrets/s/password", "a:b\\c\n", 0600);
+	render(f);
+	snprintf(want, sizeof(want),
+		"host='primary' passfile='%s/replica.pgpass' application_name='pod-1'",
+		f->opt.run_dir);
+	expect(f, "primary_conninfo", want);
+	snprintf(want, sizeof(want), "%s/replica.pgpass", f->opt.run_dir);
+	must(file_read(&text, want, 1000, &f->e) == 0);
+	assert_string_equal(text.data, "*:*:*:*:a\\:b\\\\c\n");
+}
+
+static void
+make_certificate(struct fixture *f)
+{
+	const char *argv[] = {"/usr/bin/openssl", "req", "-x509", "-newkey", "ec", "-pkeyopt",
+		"ec_paramgen_curve:prime256v1", "-nodes", "-subj", "/CN=pod-1", "-keyout",
+		f->opt.tls_key, "-out", f->opt.tls_cert, NULL};
+	const struct spawn_spec spec = {.name = "openssl", .argv = argv, .deadline_ms = 20000};
+
+	snprintf(f->opt.tls_cert, sizeof(f->opt.tls_cert), "%s/tls.crt", f->top);
+	snprintf(f->opt.tls_key, sizeof(f->opt.tls_key), "%s/tls.key", f->top);
+	if (spawn_run(&spec, NULL, &f->e))
+		fail_msg("%s", f->e.msg);
+}
+
+static void
+key_that_others_may_read_is_copied(void **state)
+{
+	struct fixture *f = *state;
+	char copy[FILE_PATH_MAX];
+	struct stat st;
+
+	make_certificate(f);
+	must(chmod(f->opt.tls_key, 0644) == 0);
+	render(f);
+	expect(f, "ssl", "on");
+	expect(f, "ssl_cert_file", f->opt.tls_cert);
+	must(file_join(copy, sizeof(copy), f->opt.run_dir, "postgres.key", &f->e) == 0);
+	expect(f, "ssl_key_file", copy);
+	must(stat(copy, &st) == 0);
+	assert_int_equal(st.st_mode & 0777, 0600);
+	must(chmod(f->opt.tls_key, 0600) == 0);
+	render(f);
+	expect(f, "ssl_key_file", f->opt.tls_key);
+	snprintf(f->opt.tls_key, sizeof(f->opt.tls_key), "%s/gone.key", f->top);
+	render(f);
+	expect(f, "ssl", "off");
+	assert_int_equal(f->plan.warnings, 1);
+}
+
+static void
+settings_that_contradict_each_other_are_refused(void **state)
+{
+	struct fixture *f = *state;
+
+	set_param(f, "max_connections", "10");
+	set_param(f, "superuser_reserved_connections", "10");
+	assert_int_equal(configure_render(&f->job, &f->spec, &f->plan, &f->e), -1);
+	assert_int_equal(f->e.kind, ERR_CONFIG);
+	assert_non_null(strstr(f->e.msg, "must be less than"));
+}
+
+static void
+earlier_files_of_another_run_folder_are_no_fallback(void **state)
+{
+	struct fixture *f = *state;
+
+	render(f);
+	snprintf(f->opt.run_dir, sizeof(f->opt.run_dir), "%.100s/run2", f->top);
+	must(mkdir(f->opt.run_dir, 0700) == 0);
+	set_param(f, "no_such_setting", "1");
+	assert_int_equal(configure_render(&f->job, &f->spec, &f->plan, &f->e), -1);
+}
+
+static void
+rules_of_pgdata_count_without_a_manifest(void **state)
+{
+	struct fixture *f = *state;
+	AUTO(buf_deinit) struct buf text = {0};
+
+	f->opt.config[0] = '\0';
+	render(f);
+	read_file(f, "podgres.pg_hba.conf", &text);
+	assert_non_null(strstr(text.data, "\nhost all all all "));
+	append(f, "pg_hba.conf", "host all all 10.0.0.0/8 md5\n");
+	render(f);
+	read_file(f, "podgres.pg_hba.conf", &text);
+	assert_non_null(strstr(text.data, "\nhost all all 10.0.0.0/8 md5\n"));
+	assert_null(strstr(text.data, "\nhost all all all "));
+}
+
+static void
 port_of_the_manifest_is_taken(void **state)
 {
 	struct fixture *f = *state;
@@ -356,6 +480,11 @@ main(void)
 		WITH_PGDATA(owned_settings_leave_postgresql_auto_conf),
 		WITH_PGDATA(limits_of_a_standby_are_raised_to_what_pg_control_demands),
 		WITH_PGDATA(configuration_of_another_manager_is_made_to_work),
+		WITH_PGDATA(password_of_the_primary_stays_out_of_the_configuration),
+		WITH_PGDATA(key_that_others_may_read_is_copied),
+		WITH_PGDATA(settings_that_contradict_each_other_are_refused),
+		WITH_PGDATA(earlier_files_of_another_run_folder_are_no_fallback),
+		WITH_PGDATA(rules_of_pgdata_count_without_a_manifest),
 		WITH_PGDATA(port_of_the_manifest_is_taken),
 	};
 
