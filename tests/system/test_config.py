@@ -7,7 +7,7 @@ from podtest import eq, ok, test, until
 
 MANIFEST = """apiVersion: postgresql.cnpg.io/v1
 kind: Cluster
-metadata: {name: c}
+metadata: {name: pod}
 spec:
   instances: 1
   postgresql:

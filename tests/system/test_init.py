@@ -40,7 +40,7 @@ def test_environment_of_dockers_image(t):
 
 MANIFEST = """apiVersion: postgresql.cnpg.io/v1
 kind: Cluster
-metadata: {name: made}
+metadata: {name: pod}
 spec:
   instances: 1
   bootstrap:
@@ -88,9 +88,8 @@ def test_failing_sql_leaves_no_half_made_cluster(t):
 
 def test_ordinary_user_without_a_passwd_entry(t):
     """An arbitrary UID, as OpenShift gives it."""
-    folder = t.folder("any")
-    os.chown(folder, 54321, 0)
     p = t.pod("any")
+    os.chown(t.path("any"), 54321, 0)
     child = subprocess.Popen(["setpriv", "--reuid", "54321", "--regid", "0", "--clear-groups", *p.command()],
                              env=p.environment(), stdout=open(p.stdout, "ab"), stderr=subprocess.STDOUT, cwd="/")
     until(lambda: p.get("/readyz").status == 200, 40, "ready")

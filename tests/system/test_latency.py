@@ -47,7 +47,7 @@ def test_postgres_frozen(t):
 
 @test(seconds=90)
 def test_postgres_out_of_connections(t):
-    p = t.started(manifest="apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: c}\n"
+    p = t.started(manifest="apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pod}\n"
                            "spec: {instances: 1, postgresql: {parameters: {max_connections: '12'}}}\n")
     clients = take_all_connections(p, 20)
     until(lambda: says(p, "connection"), 3, "the status says that connections are used up")
@@ -76,13 +76,12 @@ def take_all_connections(p, count):
 
 @test(seconds=90)
 def test_postgres_starting(t):
-    """Recovery is held up by a restore that never ends: postgres is starting for as long as we like."""
-    p = t.pod(pgdata=t.initdb("pod"))
-    with open(p.pgdata + "/standby.signal", "w"):
-        pass
-    os.chown(p.pgdata + "/standby.signal", t.user.pw_uid, t.user.pw_gid)
-    with open(p.pgdata + "/postgresql.auto.conf", "a") as f:
-        f.write("hot_standby = off\n")
+    """A base backup without the WAL it needs, and nobody to fetch it from: it is starting for ever."""
+    a = t.started("a")
+    p = t.pod(pgdata=t.path("pod", "data"), port=5433, http_port=8100)
+    t.as_postgres(t.bindir + "/pg_basebackup", "-D", p.pgdata, "-X", "none", "-c", "fast", "-h", a.run_dir,
+                  "-U", "postgres")
+    t.as_postgres("touch", p.pgdata + "/standby.signal")
     p.start()
     until(lambda: p.get("/pg/status").status == 200 and p.postmaster(), 20, "postgres is starting")
     expect_fast(p, "starting")

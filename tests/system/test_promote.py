@@ -25,7 +25,7 @@ def test_standby_by_basebackup_follows_and_is_promoted(t):
     ok(int(s["timeLineID"]) > before, f"timeline {before} -> {s['timeLineID']}")
     b.psql("insert into moved values (2)")
     eq(b.get("/primary").status, 200, "/primary afterwards")
-    eq(b.get("/history").json()[-1][0], before, "timeline history")
+    until(lambda: b.get("/history").json()[-1][0] == before, 3, "timeline history")
     b.stop()
     b.start()
     b.wait_ready()

@@ -25,6 +25,7 @@ def test_empty_pgdata_becomes_a_ready_primary(t):
 @test(tags=["asan"])
 def test_every_path_that_may_be_read_answers(t):
     p = t.started()
+    until(lambda: p.get("/pg/controldata").status == 200, 3, "the control file is read soon")
     for path, status in {"/livez": 200, "/healthz": 200, "/readyz": 200, "/startupz": 200, "/pg/status": 200,
                          "/pg/controldata": 200, "/cluster": 200, "/history": 200, "/primary": 200, "/leader": 200,
                          "/read-write": 200, "/health": 200, "/read-only": 200, "/replica": 503, "/sync": 503,

@@ -35,7 +35,7 @@ def fill(path):
 
 MANIFEST = """apiVersion: postgresql.cnpg.io/v1
 kind: Cluster
-metadata: {name: small}
+metadata: {name: pod}
 spec:
   instances: 1
   bootstrap: {initdb: {database: app, owner: app, walSegmentSize: 1}}

@@ -33,7 +33,7 @@ def test_sigterm_at_random_moments_of_the_first_five_seconds(t):
 
 
 def test_idle_clients_do_not_delay_the_stop(t):
-    p = t.started(manifest="apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: c}\n"
+    p = t.started(manifest="apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pod}\n"
                            "spec: {instances: 1, postgresql: {parameters: {max_connections: '150'}}}\n")
     clients = [subprocess.Popen(["setpriv", "--reuid", "postgres", "--regid", "postgres", "--init-groups",
                                  "psql", "-X", "-q", "-h", p.run_dir, "-p", str(p.port), "-U", "postgres"],

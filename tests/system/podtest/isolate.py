@@ -16,6 +16,7 @@ import traceback
 from . import discover
 from .check import Failed, TooLate
 from .env import Test
+from .pod import Ended
 
 SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
@@ -84,7 +85,7 @@ def run_one(args):
     try:
         found[0].fn(test)
         verdict = 0
-    except (Failed, TooLate) as e:
+    except (Failed, TooLate, Ended) as e:
         where = traceback.extract_tb(sys.exc_info()[2])
         line = [f"{os.path.basename(x.filename)}:{x.lineno}" for x in where if "test_" in x.filename]
         print(f"{' '.join(line)}: {e}")

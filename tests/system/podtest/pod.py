@@ -10,6 +10,10 @@ from .check import eq, ok, until
 from .proc import Proc, children_of, in_namespace, namespace_of, psql
 
 
+class Ended(Exception):
+    """podgres ended while the test waited for something of it."""
+
+
 class Pod:
     """Paths: DIR/NAME/data is PGDATA, DIR/NAME/run the run folder, DIR/NAME/log what it wrote."""
 
@@ -70,7 +74,12 @@ class Pod:
         return found[0] if found else None
 
     def wait_ready(self, seconds=40):
-        return until(lambda: self.get("/readyz").status == 200, seconds, f"{self.name} is ready")
+        def ready():
+            ended = self.child.poll()
+            if ended is not None:
+                raise Ended(f"{self.name} ended with {ended} instead of getting ready")
+            return self.get("/readyz").status == 200
+        return until(ready, seconds, f"{self.name} is ready")
 
     def wait_state(self, state, seconds=30):
         until(lambda: self.status()["state"] == state, seconds, f"{self.name} is in state {state}")
