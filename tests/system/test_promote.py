@@ -2,9 +2,16 @@
 from podtest import eq, ok, test, until
 
 
+STREAMING = """apiVersion: postgresql.cnpg.io/v1
+kind: Cluster
+metadata: {name: b}
+spec: {instances: 2, probes: {readiness: {type: streaming}}}
+"""
+
+
 def pair(t):
     a = t.started("a")
-    b = t.pod("b", pgdata=t.standby_of(a, "b"), port=5433, http_port=8100)
+    b = t.pod("b", pgdata=t.standby_of(a, "b"), port=5433, http_port=8100, manifest=STREAMING)
     b.start()
     b.wait_state("standby")
     b.wait_ready()
