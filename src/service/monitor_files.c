@@ -237,6 +237,7 @@ files_volume(const char *path, int64_t *total, int64_t *available)
 {
 	struct statvfs v;
 
+	must(path);
 	*total = *available = -1;
 	if (statvfs(path, &v) < 0)
 		return;
