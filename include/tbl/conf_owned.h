@@ -17,7 +17,7 @@ OWNED(unix_socket_group, 13, 0, FIXED, "", "the socket is for podgres and for ro
 OWNED(hba_file, 13, 0, MADE, "", "postgresql.pg_hba of the manifest is its source")
 OWNED(ident_file, 13, 0, MADE, "", "postgresql.pg_ident of the manifest is its source")
 OWNED(data_directory, 13, 0, MADE, "", "it is PGDATA")
-OWNED(external_pid_file, 13, 0, FIXED, "", "podgres knows the process without a file")
+OWNED(external_pid_file, 13, 0, MADE, "", "the folder it was in may not exist here")
 OWNED(cluster_name, 13, 0, MADE, "", "it is the name of the cluster")
 OWNED(hot_standby, 13, 0, FIXED, "on", "a standby that takes no connections cannot be watched")
 OWNED(restart_after_crash, 13, 0, FIXED, "off",

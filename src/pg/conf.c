@@ -346,6 +346,16 @@ made_data_directory(struct buf *v, const struct conf_input *in)
 	return put_if(v, there && strcmp(there, in->pgdata) != 0, in->pgdata);
 }
 
+/* PostgreSQL complains about an empty name, so the file is written where there is a folder. */
+static bool
+made_pid_file(struct buf *v, const struct conf_input *in)
+{
+	if (!conf_wanted(in, "external_pid_file"))
+		return false;
+	buf_printf(v, "%s/postgres.pid", in->socket_dir);
+	return true;
+}
+
 /* Without a manifest the files of the data directory decide, and stay in force as they are. */
 static bool
 made_preload(struct buf *v, const struct conf_input *in)
@@ -375,6 +385,8 @@ made(enum owned id, struct buf *v, const struct conf_input *in)
 		return put_if(v, true, in->ident_file);
 	case OWNED_data_directory:
 		return made_data_directory(v, in);
+	case OWNED_external_pid_file:
+		return made_pid_file(v, in);
 	case OWNED_cluster_name:
 		return made_name(v, in->cluster_name);
 	case OWNED_allow_alter_system:

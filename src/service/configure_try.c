@@ -23,7 +23,6 @@ struct attempt {
 	char scratch[FILE_PATH_MAX], candidate[FILE_PATH_MAX];
 	char user[FILE_PATH_MAX], owned[FILE_PATH_MAX];
 	char complaint[400]; /* first line that says what is wrong */
-	char warning[200];   /* first one that only warns */
 	char hint[200];
 };
 
@@ -112,15 +111,13 @@ static void
 on_line(const char *name, const char *line, void *arg)
 {
 	struct attempt *t = arg;
-	const char *hint = after(line, "HINT:"), *warning = after(line, "WARNING:");
+	const char *hint = after(line, "HINT:");
 	const char *text = after(line, "LOG:");
 
 	(void)name;
 	text = text ? text : after(line, "FATAL:");
 	text = text ? text : after(line, "ERROR:");
 	text = text ? text : after(line, "postgres:");
-	if (warning && !t->warning[0])
-		snprintf(t->warning, sizeof(t->warning), "%s", warning);
 	if (hint && !t->hint[0])
 		snprintf(t->hint, sizeof(t->hint), "%s", hint);
 	if (!text || strstr(text, " contains errors") || t->complaint[0])
@@ -200,11 +197,8 @@ ask(struct configure *c, struct attempt *t, struct err *e)
 		return err_sys(e, "try the configuration");
 	argv[6] = data;
 	argv[8] = config;
-	if (spawn_run(&spec, NULL, e) == 0) {
-		if (t->warning[0])
-			configure_warn(c->plan, "postgres warns: %s", t->warning);
+	if (spawn_run(&spec, NULL, e) == 0)
 		return 0;
-	}
 	if (e->kind == ERR_FAILED && t->complaint[0])
 		return explain(c, t, e);
 	return err_add(e, "try the configuration");
