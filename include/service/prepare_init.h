@@ -15,6 +15,7 @@
 
 #include "service/prepare.h"
 #include "sys/envlist.h"
+#include "sys/passwd_shim.h"
 #include "sys/spawn.h"
 
 struct init_place {
@@ -41,6 +42,7 @@ struct init {
 	struct bindir bin;
 	struct envlist env;             /* of initdb and of the server: without passwords */
 	char socket_dir[FILE_PATH_MAX]; /* private to this job */
+	struct passwd_shim shim;        /* when the uid has no name */
 	struct spawn server;
 };
 

@@ -84,6 +84,22 @@ init_env(struct init *in, struct err *e)
 	return envlist_set(&in->env, "PGDATA", in->place.data, e);
 }
 
+static int
+init_name_for_uid(struct init *in, struct err *e)
+{
+	const char *old = envlist_get(&in->env, "LD_PRELOAD");
+	AUTO(buf_deinit) struct buf value = {0};
+
+	if (!passwd_shim_needed())
+		return 0;
+	if (passwd_shim_open(&in->shim, "postgres", e) < 0)
+		return -1;
+	buf_printf(&value, "%s%s%s", in->shim.path, old && *old ? ":" : "", old ? old : "");
+	if (buf_check(&value, e) < 0)
+		return -1;
+	return envlist_set(&in->env, "LD_PRELOAD", buf_str(&value), e);
+}
+
 /* Docker's image adds the line for the network to pg_hba.conf; so does this, for whoever runs the
  * data directory without podgres one day. */
 static int
@@ -146,7 +162,7 @@ static int
 init_all(struct init *in, struct err *e)
 {
 	if (place_find(in->p, &in->place, e) < 0 || init_programs(in, e) < 0 ||
-		wish_read(in, e) < 0 || init_env(in, e) < 0)
+		wish_read(in, e) < 0 || init_env(in, e) < 0 || init_name_for_uid(in, e) < 0)
 		return -1;
 	log_info("making a new cluster", F_STR("pgdata", in->place.target + 0),
 		F_STR("version", in->bin.version + 0));
@@ -169,11 +185,13 @@ prepare_init(struct prepare *p, struct err *e)
 	if (!in)
 		return err_sys(e, "initialise");
 	in->p = p;
+	in->shim.fd = -1;
 	if (init_check_bootstrap(p, e) < 0)
 		return -1;
 	rc = init_all(in, e);
 	wish_deinit(&in->wish);
 	envlist_deinit(&in->env);
 	spawn_deinit(&in->server);
+	passwd_shim_close(&in->shim);
 	return rc < 0 ? err_add(e, "initialise %s", p->opt->pgdata) : 0;
 }
