@@ -15,7 +15,8 @@
 #include <sys/stat.h>
 #include <sys/time.h>
 
-#define TIMED_MS 20 /* that a write may take where nothing better is to be had */
+#define PIPE_BYTES (1 << 20) /* of stdout: a reader that comes in turns misses nothing */
+#define TIMED_MS 20          /* that a write may take where nothing better is to be had */
 
 /* ---- one write ---- */
 
@@ -160,6 +161,8 @@ logger_out_choose(struct logger_out *o, struct err *e)
 	} else {
 		o->mode = LOGGER_OUT_NOWAIT;
 	}
+	if (S_ISFIFO(st.st_mode))
+		(void)fcntl(o->fd, F_SETPIPE_SZ, PIPE_BYTES); /* a wish */
 	return 0;
 }
 
