@@ -355,6 +355,26 @@ memory_goes_back_when_the_ring_is_empty(void **state)
 }
 
 static void
+gap_stays_one_gap_until_half_of_the_ring_is_free(void **state)
+{
+	struct sink *s = *state;
+	char chunk[65536];
+	struct err e;
+	size_t used;
+
+	sink_pipe(s);
+	(void)sink_fill(s);
+	used = s->out.used;
+	while (s->out.used == used) {
+		assert_true(read(s->r, chunk, sizeof(chunk)) > 0);
+		assert_int_equal(loop_turn(s->loop, 10, &e), 0);
+	}
+	assert_true(s->out.gap);
+	logger_out_put(&s->out, s->line, LINE_BYTES);
+	assert_int_equal(s->out.dropped, 2);
+}
+
+static void
 end_waits_for_a_reader_but_not_for_long(void **state)
 {
 	struct sink *s = *state;
@@ -385,6 +405,7 @@ main(void)
 		CASE(pipe_is_not_opened_again),
 		CASE(claimed_stdout_is_our_own_and_its_maker_keeps_his),
 		CASE(memory_goes_back_when_the_ring_is_empty),
+		CASE(gap_stays_one_gap_until_half_of_the_ring_is_free),
 		CASE(end_waits_for_a_reader_but_not_for_long),
 	};
 
