@@ -196,14 +196,29 @@ sv_on_pidfd(struct loop_fd *src, uint32_t events, void *arg)
 
 /* ---- start ---- */
 
+/* A preparation puts the new cluster into the place of an empty folder: what is held then is the
+ * lock of a folder that nobody finds any more. */
+static bool
+sv_lock_data_holds(const struct sv *sv)
+{
+	struct stat held, now;
+
+	return sv->lock_data >= 0 && fstat(sv->lock_data, &held) == 0 &&
+	       stat(sv->opt.pgdata, &now) == 0 && held.st_dev == now.st_dev &&
+	       held.st_ino == now.st_ino;
+}
+
 static void
 sv_lock_data(struct sv *sv)
 {
 	int fd;
 
 	/* The cluster that a preparation has just made: its folder is locked from now on, too. */
-	if (sv->lock_data >= 0)
+	if (sv_lock_data_holds(sv))
 		return;
+	if (sv->lock_data >= 0)
+		close(sv->lock_data);
+	sv->lock_data = -1;
 	fd = open(sv->opt.pgdata, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
 	if (fd < 0)
 		return; /* root_squash: the lock beside it holds */

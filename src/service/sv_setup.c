@@ -307,6 +307,24 @@ sv_own_empty(const struct sv *sv, const char *path, struct err *e)
 	return sv_own(sv, path, 0700, e);
 }
 
+/* As Docker's image does it as root: the user of postgres may not make a folder here itself. */
+static int
+sv_make_for_user(const struct sv *sv, const char *path, struct err *e)
+{
+	char parent[FILE_PATH_MAX];
+	struct stat st;
+
+	if (geteuid() != 0 || sv->opt.uid == 0 || !*path)
+		return 0;
+	if (file_exists(path))
+		return sv_own_empty(sv, path, e);
+	if (file_parent(parent, sizeof(parent), path, e) < 0)
+		return -1;
+	if (stat(parent, &st) == 0 && st.st_uid == sv->opt.uid)
+		return 0;
+	return sv_folder(sv, path, e);
+}
+
 static int
 sv_watch_config(struct sv *sv, struct err *e)
 {
@@ -370,7 +388,8 @@ sv_setup_volume(struct sv *sv, struct err *e)
 
 	if (file_parent(parent, sizeof(parent), sv->opt.pgdata, e) < 0 ||
 		file_make_dirs(parent, 0755, e) < 0 || sv_own_empty(sv, parent, e) < 0 ||
-		sv_own_empty(sv, sv->opt.pgdata, e) < 0)
+		sv_make_for_user(sv, sv->opt.pgdata, e) < 0 ||
+		sv_make_for_user(sv, sv->opt.waldir, e) < 0)
 		return -1;
 	if (sv_folder(sv, sv->opt.state_dir, e) < 0)
 		return -1;
