@@ -10,6 +10,7 @@
 #include <stdarg.h>
 #include <stdio.h>
 #include <string.h>
+#include <strings.h>
 
 #include "base/hash.h"
 #include "base/log.h"
@@ -126,6 +127,14 @@ render_generated(struct configure *c, struct err *e)
 	return 0;
 }
 
+/* Values that may hold a password. */
+static bool
+is_secret(const char *name)
+{
+	return strcasecmp(name, "primary_conninfo") == 0 ||
+	       strcasecmp(name, "restore_command") == 0;
+}
+
 static void
 warn_dropped(
 	struct configure *c, const struct conf_settings *owned, const struct conf_settings *dropped)
@@ -134,10 +143,16 @@ warn_dropped(
 		const struct conf_setting *was = &dropped->item[i];
 		const char *now = conf_settings_value(owned, was->name, "");
 
-		if (strcmp(was->value, now) != 0)
+		if (strcmp(was->value, now) == 0)
+			continue;
+		if (is_secret(was->name))
 			configure_warn(c->plan,
-				"postgresql.auto.conf set %s to \"%.80s\"; podgres took that out, "
-				"because the setting is its own (now \"%.80s\")",
+				"%s is taken out of postgresql.auto.conf: podgres sets it",
+				was->name);
+		else
+			configure_warn(c->plan,
+				"%s, \"%.80s\" by ALTER SYSTEM, is taken out of "
+				"postgresql.auto.conf: podgres sets it, to \"%.80s\"",
 				was->name, was->value, now);
 	}
 }

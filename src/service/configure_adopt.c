@@ -150,9 +150,9 @@ found_commands(struct configure *c)
 	if (c->in.recovery && program_gone(restore)) {
 		c->in.restore_command_gone = true;
 		configure_warn(c->plan,
-			"restore_command \"%.120s\" names a program that is not here: "
+			"restore_command names %.*s, a program that is not here: "
 			"it is left out",
-			restore);
+			(int)strcspn(restore, " \t"), restore);
 	}
 	if (is_on(mode) || strcasecmp(mode, "always") == 0)
 		configure_warn(c->plan,

@@ -221,6 +221,10 @@ conninfo_of_an_adopted_standby_is_left_alone(void **state)
 	f->spec.replica_conninfo = info;
 	OWNED_IS(
 		"primary_conninfo", "host=primary user=streaming_replica application_name='pod-1'");
+	f->in.member = "it's \\";
+	f->in.conninfo_files = " passfile='/x'";
+	OWNED_IS("primary_conninfo", "host=primary user=streaming_replica passfile='/x' "
+				     "application_name='it\\'s \\\\'");
 	f->in.standby = false;
 	OWNED_IS("primary_conninfo", "(none)");
 	OWNED_IS("recovery_target_timeline", "(none)");

@@ -355,6 +355,11 @@ password_of_the_primary_stays_out_of_the_configuration(void **state)
 		"host='primary' passfile='%s/replica.pgpass' application_name='pod-1'",
 		f->opt.run_dir);
 	expect(f, "primary_conninfo", want);
+	append(f, "postgresql.auto.conf", "primary_conninfo = 'password=hidden'\n");
+	render(f);
+	assert_int_equal(f->plan.warnings, 1);
+	assert_non_null(strstr(f->plan.warning[0], "primary_conninfo is taken out"));
+	assert_null(strstr(f->plan.warning[0], "hidden"));
 	snprintf(want, sizeof(want), "%s/replica.pgpass", f->opt.run_dir);
 	must(file_read(&text, want, 1000, &f->e) == 0);
 	assert_string_equal(text.data, "*:*:*:*:a\\:b\\\\c\n");
