@@ -5,6 +5,7 @@
  * the look of each second finds the same on file systems that tell nothing.
  */
 #include "service/monitor.h"
+#include "service/space.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -256,6 +257,7 @@ files_disk(struct monitor *m, int64_t now)
 	m->files.disk_due_ns = now + (DISK_MS - SEC_MS / 2) * MS_NS;
 	files_volume(m->s->opt->pgdata, &f->disk_data_total, &f->disk_data_free);
 	files_volume(wal.text, &f->disk_wal_total, &f->disk_wal_free);
+	f->reserve_present = space_reserve_present(wal.text);
 }
 
 static void
