@@ -41,6 +41,9 @@ struct pgdata {
 /* Fails only for a path that cannot be a folder at all (too long, a file). */
 int pgdata_inspect(struct pgdata *out, const char *path, struct err *e) MUSTCHECK;
 
+/* The refusal of PGDATA_MOUNT_TOP, with the remedy.  Returns -1. */
+int pgdata_refuse_mount_top(const char *path, struct err *e);
+
 /* Whether a folder holds nothing but PGDATA_OURS and lost+found; *first: a name it holds else. */
 int pgdata_is_empty(const char *path, bool *empty, char first[256], struct err *e) MUSTCHECK;
 

@@ -297,3 +297,12 @@ pgdata_find_process(const char *path, pid_t *pid, struct err *e)
 	*pid = s.found;
 	return 0;
 }
+
+int
+pgdata_refuse_mount_top(const char *path, struct err *e)
+{
+	return err_set(e, ERR_CONFIG,
+		"%s is the top of a mounted file system (it holds lost+found): set PGDATA to a "
+		"folder below it, for example %s/pgdata",
+		path, path);
+}

@@ -21,10 +21,7 @@ data_mount_top(struct prepare *p, struct err *e)
 {
 	prepare_hint(
 		p, "set PGDATA to a folder below it, for example PGDATA=%s/pgdata", p->data.path);
-	return err_set(e, ERR_CONFIG,
-		"%s is the top of a mounted file system (it holds lost+found): set PGDATA to a "
-		"folder below it, for example %s/pgdata",
-		p->data.path, p->data.path);
+	return pgdata_refuse_mount_top(p->data.path, e);
 }
 
 static int

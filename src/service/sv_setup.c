@@ -20,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "pg/pgdata.h"
 #include "service/sv.h"
 #include "sys/file.h"
 #include "sys/lock.h"
@@ -381,11 +382,24 @@ sv_setup_process(struct sv *sv, struct err *e)
 	return 0;
 }
 
+/* Our folder would be made inside such a PGDATA: refuse before anything is touched. */
+static int
+sv_check_mount_top(const struct sv *sv, struct err *e)
+{
+	static struct pgdata d;
+
+	if (pgdata_inspect(&d, sv->opt.pgdata, e) == 0 && d.kind == PGDATA_MOUNT_TOP)
+		return pgdata_refuse_mount_top(sv->opt.pgdata, e);
+	return 0;
+}
+
 static int
 sv_setup_volume(struct sv *sv, struct err *e)
 {
 	char parent[FILE_PATH_MAX];
 
+	if (sv_check_mount_top(sv, e) < 0)
+		return -1;
 	if (file_parent(parent, sizeof(parent), sv->opt.pgdata, e) < 0 ||
 		file_make_dirs(parent, 0755, e) < 0 || sv_own_empty(sv, parent, e) < 0 ||
 		sv_make_for_user(sv, sv->opt.pgdata, e) < 0 ||
