@@ -79,35 +79,6 @@ sql_no_notices(void *arg, const char *message)
 
 /* ---- connecting ---- */
 
-int
-sql_open(struct sql **out, const struct pq *pq, const struct sql_spec *spec, int64_t deadline_ns,
-	struct err *e)
-{
-	AUTO(sql_close) struct sql *c = calloc(1, sizeof(*c));
-	char port[12];
-	const char *const keys[] = {"host", "port", "user", "dbname", "application_name", "options",
-		"client_encoding", "passfile", "gssencmode", NULL};
-	const char *const values[] = {spec->host, port, spec->user, spec->database,
-		spec->application, spec->settings, "UTF8", "/nonexistent", "disable", NULL};
-
-	if (!c)
-		return err_sys(e, "make a connection");
-	snprintf(port, sizeof(port), "%d", spec->port);
-	c->pq = pq;
-	c->deadline_ns = deadline_ns;
-	c->conn = pq->connectStartParams(keys, values, 0);
-	if (!c->conn)
-		return err_set(e, ERR_SYS, "make a connection: out of memory");
-	pq->setErrorVerbosity(c->conn, PQERRORS_VERBOSE);
-	pq->setNoticeProcessor(c->conn, sql_no_notices, NULL);
-	c->state = SQL_CONNECTING;
-	c->events = EPOLLOUT;
-	if (pq->status(c->conn) == CONNECTION_BAD)
-		sql_break(c);
-	*out = take(c);
-	return 0;
-}
-
 struct sql *
 sql_close(struct sql *c)
 {
@@ -141,6 +112,47 @@ sql_turn_connecting(struct sql *c)
 	default:
 		return sql_break(c);
 	}
+}
+
+/* A unix socket is connected at once.  Then the first packet goes out now: a server process that
+ * waits for it cannot be shut down until authentication_timeout. */
+static bool
+sql_is_writable(const struct sql *c)
+{
+	struct pollfd p = {.fd = c->pq->socket(c->conn), .events = POLLOUT};
+
+	return poll(&p, 1, 0) > 0;
+}
+
+int
+sql_open(struct sql **out, const struct pq *pq, const struct sql_spec *spec, int64_t deadline_ns,
+	struct err *e)
+{
+	AUTO(sql_close) struct sql *c = calloc(1, sizeof(*c));
+	char port[12];
+	const char *const keys[] = {"host", "port", "user", "dbname", "application_name", "options",
+		"client_encoding", "passfile", "gssencmode", NULL};
+	const char *const values[] = {spec->host, port, spec->user, spec->database,
+		spec->application, spec->settings, "UTF8", "/nonexistent", "disable", NULL};
+
+	if (!c)
+		return err_sys(e, "make a connection");
+	snprintf(port, sizeof(port), "%d", spec->port);
+	c->pq = pq;
+	c->deadline_ns = deadline_ns;
+	c->conn = pq->connectStartParams(keys, values, 0);
+	if (!c->conn)
+		return err_set(e, ERR_SYS, "make a connection: out of memory");
+	pq->setErrorVerbosity(c->conn, PQERRORS_VERBOSE);
+	pq->setNoticeProcessor(c->conn, sql_no_notices, NULL);
+	c->state = SQL_CONNECTING;
+	c->events = EPOLLOUT;
+	if (pq->status(c->conn) == CONNECTION_BAD)
+		sql_break(c);
+	else if (sql_is_writable(c))
+		sql_turn_connecting(c);
+	*out = take(c);
+	return 0;
 }
 
 /* ---- statements ---- */
