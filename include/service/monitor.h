@@ -109,7 +109,6 @@ struct monitor {
 	char refused[256]; /* why the kept connection cannot be made */
 	char refused_sqlstate[6];
 	char query_error[256];   /* a question that the server refused */
-	uint32_t promote_from;   /* highest timeline seen in recovery of this postmaster */
 	uint64_t flush_wait_lsn; /* inserted at an earlier look */
 	int32_t reserved;        /* slots that ordinary clients cannot have */
 	struct {                 /* what was published last, to see a change in kind */

@@ -148,7 +148,6 @@ monitor_new_postmaster(struct monitor *m)
 	m->refused[0] = m->refused_sqlstate[0] = m->query_error[0] = '\0';
 	m->kept.silent_ns = 0;
 	m->flush_wait_lsn = 0;
-	m->promote_from = m->sup.plan.timeline;
 	monitor_files_new_postmaster(m);
 	monitor_publish(m);
 }

@@ -154,7 +154,7 @@ kept_answered(struct monitor *m)
 	}
 	monitor_publish_if_new(m);
 	if (q == OBSERVE_POSITION && kept_promoting(m) && !m->facts.in_recovery &&
-		m->facts.timeline > m->promote_from && !sql_failed(k->link.sql))
+		m->facts.timeline > m->sup.plan.timeline && !sql_failed(k->link.sql))
 		kept_ask(m, OBSERVE_WRITE);
 	else
 		monitor_kept_go(m);

@@ -109,32 +109,43 @@ probe_idle(struct monitor *m)
 	probe_visit_done(m);
 }
 
-/* A database may have gone or be closed to us: that says nothing about the server. */
+/* A database may have gone or be closed to us, which says nothing about the server; no word of its
+ * own, no slot left (53300) and "starting up" (57P03) do. */
+static bool
+probe_is_about_server(const char *sqlstate)
+{
+	return sqlstate[0] == '\0' || strcmp(sqlstate, "53300") == 0 ||
+	       strcmp(sqlstate, "57P03") == 0;
+}
+
+static void
+probe_broken(struct monitor *m, const char *error, const char *sqlstate)
+{
+	struct monitor_probe *p = &m->probe;
+	char text[sizeof(p->error)], state[sizeof(p->sqlstate)];
+
+	/* they belong to the connection, which is about to be closed */
+	snprintf(text, sizeof(text), "%s", error);
+	snprintf(state, sizeof(state), "%s", sqlstate);
+	if (p->visiting && (p->asked || !probe_is_about_server(state)))
+		probe_visit_done(m);
+	else
+		probe_failed(m, text, state);
+}
+
 static void
 probe_on_turn(struct monitor_link *l)
 {
-	struct monitor *m = l->m;
-	char error[256], state[6];
-
-	if (sql_state(l->sql) == SQL_IDLE) {
-		probe_idle(m);
-	} else if (sql_state(l->sql) == SQL_BROKEN) {
-		snprintf(error, sizeof(error), "%s", sql_error(l->sql));
-		snprintf(state, sizeof(state), "%s", sql_sqlstate(l->sql));
-		if (m->probe.visiting)
-			probe_visit_done(m);
-		else
-			probe_failed(m, error, state);
-	}
+	if (sql_state(l->sql) == SQL_IDLE)
+		probe_idle(l->m);
+	else if (sql_state(l->sql) == SQL_BROKEN)
+		probe_broken(l->m, sql_error(l->sql), sql_sqlstate(l->sql));
 }
 
 static void
 probe_on_timer(struct monitor_link *l)
 {
-	if (l->m->probe.visiting)
-		probe_visit_done(l->m);
-	else
-		probe_failed(l->m, "no answer in time", "");
+	probe_broken(l->m, "no answer in time", "");
 }
 
 void
@@ -185,7 +196,7 @@ monitor_probe_go(struct monitor *m)
 	p->asked = false;
 	if (monitor_link_open(&p->link, p->visiting ? p->visit[p->visited] : m->kept.database,
 		    "podgres-probe", &e) < 0)
-		probe_failed(m, e.msg, "");
+		probe_broken(m, e.msg, "");
 	else if (sql_state(p->link.sql) == SQL_BROKEN)
 		probe_on_turn(&p->link);
 }

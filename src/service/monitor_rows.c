@@ -64,8 +64,6 @@ rows_standby(struct monitor *m, const struct sql *r)
 
 	f->current_lsn = f->insert_lsn = f->flush_lsn = 0;
 	f->current_wal[0] = '\0';
-	if (f->timeline > m->promote_from)
-		m->promote_from = f->timeline;
 	rows_flush(m, rows_lsn(r, 0, POSITION_RECEIVER_WRITTEN),
 		f->receiver_active ? rows_lsn(r, 0, POSITION_RECEIVER_FLUSHED) : UINT64_MAX);
 }
