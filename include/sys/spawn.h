@@ -24,7 +24,7 @@ struct spawn_spec {
 	const char *name;        /* for messages; borrowed while the child lives */
 	const char *const *argv; /* argv[0]: a path */
 	const char *const *envp; /* NULL: ours */
-	const char *cwd;         /* NULL: ours */
+	const char *cwd;         /* NULL: /, since ours may be closed to the user we have become */
 	const void *in;          /* fed to its stdin; NULL: /dev/null.  Borrowed until it ended */
 	size_t in_len;
 	int64_t deadline_ms;    /* from the start; 0: none */

@@ -37,6 +37,17 @@ psql_port(const char *dir, char out[8])
 		closedir(d);
 }
 
+/* psql gives up a folder it could not come back to, and says so: root's own is closed to others. */
+static int
+psql_stand(struct err *e)
+{
+	AUTO(free) char *here = get_current_dir_name();
+
+	if ((!here || chdir(here) < 0) && chdir("/") < 0)
+		return err_sys(e, "/");
+	return 0;
+}
+
 static int
 psql_become(const char *dir, struct err *e)
 {
@@ -54,7 +65,7 @@ psql_become(const char *dir, struct err *e)
 		return err_sys(e, "becoming user %u", (unsigned)st.st_uid);
 	pw = getpwuid(st.st_uid);
 	setenv("HOME", pw ? pw->pw_dir : "/", 1);
-	return 0;
+	return psql_stand(e);
 }
 
 /* The manager knows best, when it can be asked; what the caller has set stays. */

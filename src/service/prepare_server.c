@@ -69,14 +69,17 @@ server_own_settings(struct words *w, const struct init *in, struct err *e)
 		{"archive_mode", "off"}, {"huge_pages", "off"}, {"fsync", "off"},
 		{"log_statement", "none"}, {"log_min_error_statement", "panic"},
 		{"log_min_duration_statement", "-1"}, {"log_parameter_max_length_on_error", "0"},
-		{"restart_after_crash", "off"}, {"external_pid_file", ""},
-		{"unix_socket_permissions", "0700"}};
-	char hba[FILE_PATH_MAX];
+		{"restart_after_crash", "off"}, {"unix_socket_permissions", "0700"}};
+	char hba[FILE_PATH_MAX], pid[FILE_PATH_MAX];
 
 	for (size_t i = 0; i < ARRAY_LEN(own); i++)
 		if (server_set(w, own[i][0], own[i][1], e) < 0)
 			return -1;
-	if (file_join(hba, sizeof(hba), in->socket_dir, "hba.conf", e) < 0)
+	if (file_join(hba, sizeof(hba), in->socket_dir, "hba.conf", e) < 0 ||
+		file_join(pid, sizeof(pid), in->socket_dir, "postgres.pid", e) < 0)
+		return -1;
+	/* Not empty: postgres would complain that it cannot write a file of no name. */
+	if (server_set(w, "external_pid_file", pid, e) < 0)
 		return -1;
 	if (server_set(w, "unix_socket_directories", in->socket_dir, e) < 0)
 		return -1;

@@ -93,8 +93,9 @@ spawn_child(const struct spawn_spec *spec, const struct spawn_streams *io)
 	if (!child_streams(io))
 		_exit(126);
 	close_range(3, ~0U, CLOSE_RANGE_CLOEXEC);
-	if (spec->cwd && chdir(spec->cwd) < 0) {
-		dprintf(STDERR_FILENO, "cannot enter %s: %s\n", spec->cwd, strerrordesc_np(errno));
+	if (chdir(spec->cwd ? spec->cwd : "/") < 0) {
+		dprintf(STDERR_FILENO, "cannot enter %s: %s\n", spec->cwd ? spec->cwd : "/",
+			strerrordesc_np(errno));
 		_exit(126);
 	}
 	if (spec->no_huge_pages)

@@ -185,6 +185,19 @@ child_dies_with_its_job(void **state)
 	close(fds[1]);
 }
 
+static void
+child_stands_at_the_root_unless_told_otherwise(void **state)
+{
+	const char *argv[] = {self, "root?", NULL};
+	struct spawn_spec spec = role(argv);
+	struct err e;
+
+	(void)state;
+	assert_int_equal(spawn_run(&spec, NULL, &e), 0);
+	spec.cwd = "/proc";
+	assert_int_equal(spawn_run(&spec, NULL, &e), -1);
+}
+
 static int
 act_cat(void)
 {
@@ -200,6 +213,8 @@ act_cat(void)
 static int
 act(const char *what)
 {
+	char here[4096];
+
 	if (strcmp(what, "ok") == 0)
 		return 0;
 	if (strcmp(what, "fail") == 0) {
@@ -215,6 +230,8 @@ act(const char *what)
 			       MAP_FAILED;
 	if (strcmp(what, "fds") == 0)
 		return fcntl(3, F_GETFD) >= 0 || fcntl(4, F_GETFD) >= 0 || fcntl(5, F_GETFD) >= 0;
+	if (strcmp(what, "root?") == 0)
+		return !(getcwd(here, sizeof(here)) && strcmp(here, "/") == 0);
 	pause();
 	return 0;
 }
@@ -232,6 +249,7 @@ main(int argc, char **argv)
 		cmocka_unit_test(huge_pages_can_be_denied),
 		cmocka_unit_test(child_inherits_no_descriptor),
 		cmocka_unit_test(child_dies_with_its_job),
+		cmocka_unit_test(child_stands_at_the_root_unless_told_otherwise),
 	};
 
 	if (argc == 2)
