@@ -48,14 +48,17 @@ psql_stand(struct err *e)
 	return 0;
 }
 
+/* The run folder may be a mount of root's; the socket in it is always the server's. */
 static int
 psql_become(const char *dir, struct err *e)
 {
+	char control[1100];
 	const struct passwd *pw;
 	struct stat st;
 	gid_t gid;
 
-	if (stat(dir, &st) < 0)
+	snprintf(control, sizeof(control), "%s/control.sock", dir);
+	if (stat(control, &st) < 0 && stat(dir, &st) < 0)
 		return err_raise(e, errno == EACCES ? ERR_DENIED : ERR_REMOTE, errno, ERR_HERE,
 			"%s: %s", dir, strerrordesc_np(errno));
 	if (geteuid() != 0 || st.st_uid == 0)

@@ -128,6 +128,24 @@ sv_folder(const struct sv *sv, const char *path, struct err *e)
 	return sv_own(sv, path, 0700, e);
 }
 
+/*
+ * An emptyDir or a tmpfs for the sockets belongs to root and lets our group or everybody in.  It is
+ * taken as it is where it cannot be ours: what lies in it keeps others out by its own mode.
+ */
+static int
+sv_run_folder(const struct sv *sv, struct err *e)
+{
+	const char *path = sv->opt.run_dir;
+
+	if (sv_folder(sv, path, e) == 0)
+		return 0;
+	if (e->code != EPERM || access(path, R_OK | W_OK | X_OK) < 0)
+		return -1;
+	*e = (struct err){0};
+	log_info("the run folder belongs to somebody else", F_STR("path", path));
+	return 0;
+}
+
 static int
 sv_open_fifo(struct sv *sv, int which, struct err *e)
 {
@@ -156,7 +174,7 @@ sv_make_folders(struct sv *sv, struct err *e)
 {
 	char path[PATH_LEN + 8];
 
-	if (sv_folder(sv, sv->opt.run_dir, e) < 0)
+	if (sv_run_folder(sv, e) < 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/log", sv->opt.run_dir);
 	if (sv_folder(sv, path, e) < 0)

@@ -97,3 +97,22 @@ def test_ordinary_user_without_a_passwd_entry(t):
     eq(owner, 54321, "owner of PGDATA")
     child.send_signal(signal.SIGTERM)
     eq(child.wait(20), 0, "exit code")
+
+
+def test_run_folder_of_root_that_lets_everybody_in(t):
+    """An emptyDir or a tmpfs of Docker for the sockets: it cannot be made ours, and need not be."""
+    p = t.pod("any")
+    os.chown(t.path("any"), 54321, 0)
+    os.mkdir(p.run_dir)
+    os.chmod(p.run_dir, 0o1777)
+    child = subprocess.Popen(["setpriv", "--reuid", "54321", "--regid", "0", "--clear-groups", *p.command()],
+                             env=p.environment(), stdout=open(p.stdout, "ab"), stderr=subprocess.STDOUT, cwd="/")
+    until(lambda: p.get("/readyz").status == 200, 40, "ready")
+    eq(p.cli("psql", "-Atc", "select 'in'").stdout.strip(), "in", "root gets in by the socket's owner")
+    for name in os.listdir(p.run_dir):
+        eq(os.stat(os.path.join(p.run_dir, name)).st_mode & 0o077, 0, f"mode of {name} for others")
+    out = subprocess.run(["setpriv", "--reuid", "65534", "--regid", "65534", "--clear-groups", t.binary, "psql"],
+                         env=p.environment(), capture_output=True, text=True, cwd="/")
+    ok("ermission denied" in out.stderr, f"a stranger is kept out: {out.stderr}")
+    child.send_signal(signal.SIGTERM)
+    eq(child.wait(20), 0, "exit code")
