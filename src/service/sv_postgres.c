@@ -17,6 +17,7 @@
 #include "service/sv.h"
 
 #define SV_SETTLE_MS 50
+#define SV_COLLECTOR_MS 500 /* postgres' logging collector writes the last lines and ends */
 #define SV_KILL_ROUNDS 20
 
 static struct tree
@@ -135,7 +136,8 @@ sv_pg_settle(struct sv *sv)
 	if (!sv->stopping_pg || sv->pg)
 		return;
 	if (sv->job[SV_MAIN].proc || sv_tree_count(sv) > 0) {
-		loop_timer_in(sv->loop, &sv->settle, SV_SETTLE_MS);
+		if (!sv->settle.linked)
+			loop_timer_in(sv->loop, &sv->settle, SV_SETTLE_MS);
 		return;
 	}
 	sv_gone(sv);
@@ -178,7 +180,13 @@ sv_pg_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 	sv->stopping_pg = true;
 	sv->st.pg_phase = PG_PHASE_STOPPING;
 	sv_publish(sv);
-	sv_on_settle(&sv->settle, sv);
+	if (how->sig) {
+		sv_on_settle(&sv->settle, sv);
+		return;
+	}
+	/* It has waited for all it started but the collector, whose end SIGCHLD tells us. */
+	loop_timer_in(sv->loop, &sv->settle, SV_COLLECTOR_MS);
+	sv_pg_settle(sv);
 }
 
 /* SIGCHLD would do; the pidfd also wakes us when the signal queue is full of orphans. */

@@ -88,3 +88,16 @@ def test_binary_garbage_on_stderr(t):
     for line in p.log():
         ok("raw" not in line, f"not JSON: {line.get('raw')!r}")
     eq(p.get("/readyz").status, 200, "readyz")
+
+
+@test(seconds=60, tags=["versions"])
+def test_the_last_words_of_postgres_are_in_the_log(t):
+    """Its logging collector outlives it for a moment; nobody may kill it before it has written."""
+    p = t.started()
+    for _ in range(3):
+        p.stop()
+        records = [x["record"]["message"] for x in p.log() if "record" in x]
+        eq(records[-1], "database system is shut down", "the last record")
+        p.start()
+        p.wait_ready()
+    p.stop()
