@@ -41,6 +41,7 @@ struct logger {
 	struct buf pod;  /* its name, escaped */
 	struct buf line; /* the one being made */
 	uint64_t records, truncated, last;
+	bool urgent;                                    /* publish without delay */
 	char last_line[LOG_LAST_LINES][LOG_LAST_BYTES]; /* slot = last % LOG_LAST_LINES */
 	struct log_facts facts;                         /* as published */
 	struct loop_timer publish;
@@ -60,5 +61,5 @@ void logger_line(char *line, size_t n, bool cut, void *arg);
 
 void logger_board_load(struct logger *l); /* what an earlier logger knew */
 void logger_board_record(struct logger *l);
-void logger_board_touch(struct logger *l); /* publishes soon */
+void logger_board_touch(struct logger *l); /* publishes soon, or now when urgent */
 void logger_board_publish(struct logger *l);

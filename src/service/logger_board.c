@@ -28,7 +28,13 @@ logger_board_load(struct logger *l)
 void
 logger_board_record(struct logger *l)
 {
+	const struct logrec_text *severity = &l->rec.field[LOGREC_ERROR_SEVERITY];
+
 	l->records++;
+	/* Maybe its last word: who sees it die looks at the board at once. */
+	if (severity->len == 5 &&
+		(memcmp(severity->at, "FATAL", 5) == 0 || memcmp(severity->at, "PANIC", 5) == 0))
+		l->urgent = true;
 	if (!l->rec.audited)
 		logrec_summary(&l->rec, l->last_line[l->last++ % LOG_LAST_LINES], LOG_LAST_BYTES);
 }
@@ -36,7 +42,9 @@ logger_board_record(struct logger *l)
 void
 logger_board_touch(struct logger *l)
 {
-	if (!l->publish.linked)
+	if (l->urgent)
+		logger_board_publish(l);
+	else if (!l->publish.linked)
 		loop_timer_in(l->s->loop, &l->publish, PUBLISH_MS);
 }
 
@@ -56,4 +64,5 @@ logger_board_publish(struct logger *l)
 	for (uint32_t i = 0; i < f->count; i++)
 		memcpy(f->line[i], l->last_line[(first + i) % LOG_LAST_LINES], LOG_LAST_BYTES);
 	shared_write(l->s->board, SEC_LOG, f);
+	l->urgent = false;
 }
