@@ -54,6 +54,7 @@ struct health_in {
 	int64_t connect_age_ms, query_age_ms;
 	int64_t heard_age_ms; /* since a new connection worked or was refused with a reason */
 	int64_t up_ms;        /* since the postmaster was started */
+	bool known;           /* a query was answered: the next three are true of this postmaster */
 	bool in_recovery;
 	bool receiver_active;  /* the WAL receiver streams */
 	bool has_primary;      /* primary_conninfo is set */

@@ -174,6 +174,9 @@ postgres_unseen(const struct health_in *in, struct health *out)
 		return object(out, "nobody has looked at this postgres yet");
 	if (postgres_refuses(in, out))
 		return true;
+	/* A standby must not pass for a primary in the moment before it is asked. */
+	if (!in->known)
+		return object(out, "postgres takes connections, but has not been asked yet");
 	if (in->observed_age_ms > HEALTH_OBSERVED_MS)
 		return object(out, "nobody has looked at postgres for %s",
 			duration_text(in->observed_age_ms, age));

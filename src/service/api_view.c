@@ -139,6 +139,7 @@ api_health_in(const struct api_view *v, const struct run_options *opt, struct he
 		.heard_age_ms = view_age_ms(v, pg->heard_ns),
 		.query_age_ms = view_age_ms(v, pg->query_ok_ns),
 		.up_ms = view_age_ms(v, sup->pg_started_boot_ns),
+		.known = pg->known,
 		.in_recovery = pg->in_recovery,
 		.receiver_active = pg->receiver_active,
 		.has_primary = pg->has_primary_conninfo,

@@ -21,7 +21,8 @@ def pair(t):
 @test(seconds=90, tags=["asan", "versions"])
 def test_standby_by_basebackup_follows_and_is_promoted(t):
     a, b = pair(t)
-    eq(b.get("/replica").status, 200, "/replica")
+    a2 = b.get("/replica")
+    eq(a2.status, 200, f"/replica: {a2.text}")
     eq(b.get("/primary").status, 503, "/primary")
     a.psql("create table moved(n int); insert into moved values (1)")
     until(lambda: b.psql("select count(*) from moved") == "1", 10, "the standby follows")

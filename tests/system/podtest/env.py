@@ -75,7 +75,15 @@ class Test:
         self.folder(name)
         self.as_postgres(self.bindir + "/pg_basebackup", "-D", pgdata, "-R", "-X", "stream", "-c", "fast",
                          "-h", primary.run_dir, "-p", str(primary.port), "-U", "postgres")
+        if self.tool_major("pg_basebackup") != self.major:
+            # A newer pg_basebackup writes options of its own libpq, which the older server refuses.
+            with open(pgdata + "/postgresql.auto.conf", "a") as f:
+                f.write(f"primary_conninfo = 'host={primary.run_dir} port={primary.port} user=postgres'\n")
         return pgdata
+
+    def tool_major(self, tool):
+        out = subprocess.run([f"{self.bindir}/{tool}", "--version"], capture_output=True, text=True, check=True)
+        return int(out.stdout.split()[2].split(".")[0])
 
     def psql(self, pod, sql, **how):
         return psql(self, pod.run_dir, pod.port, sql, **how)

@@ -22,6 +22,7 @@ primary(void)
 		.services = 2,
 		.postgres = HEALTH_PG_ACCEPTING,
 		.seen = true,
+		.known = true,
 		.accept = HEALTH_ACCEPT_YES,
 		.observed_age_ms = 800,
 		.connect_age_ms = 1000,
@@ -326,6 +327,19 @@ roles_are_told_apart(void **state)
 	expect(health_primary, &p, false, NULL);
 }
 
+static void
+nobody_is_ready_before_a_query_told_its_role(void **state)
+{
+	struct health_in in = standby();
+
+	(void)state;
+	in.known = in.in_recovery = in.receiver_active = in.has_primary = false;
+	in.needs_streaming = true;
+	expect(health_ready, &in, false, "not been asked");
+	expect(health_primary, &in, false, "not been asked");
+	expect(health_live, &in, true, NULL);
+}
+
 int
 main(void)
 {
@@ -349,6 +363,7 @@ main(void)
 		cmocka_unit_test(a_start_that_moves_passes_and_one_that_stands_still_does_not),
 		cmocka_unit_test(where_nothing_is_being_started_startup_is_over),
 		cmocka_unit_test(roles_are_told_apart),
+		cmocka_unit_test(nobody_is_ready_before_a_query_told_its_role),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
