@@ -32,5 +32,8 @@ struct state_record {
 int state_file_read(struct state_record *out, const char *path, struct err *e) MUSTCHECK;
 /* Makes the file when missing, with both slots really allocated.  Existing: left alone. */
 int state_file_create(const char *path, struct err *e) MUSTCHECK;
+/* Whoever reads, changes and writes back holds this meanwhile, so that no two undo each other; it
+ * goes with the descriptor.  Creates the file when missing; waits for another holder. */
+int state_file_lock(int *fd, const char *path, struct err *e) MUSTCHECK;
 /* Returns when it is durable.  Creates the file when missing. */
 int state_file_write(const char *path, const struct state_record *rec, struct err *e) MUSTCHECK;

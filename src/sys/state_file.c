@@ -8,6 +8,7 @@
 #include <fcntl.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "base/clock.h"
@@ -159,6 +160,20 @@ state_file_create(const char *path, struct err *e)
 	if (stat(path, &st) == 0 && st.st_size >= SLOTS * SLOT_BYTES)
 		return 0;
 	return file_write(path, zeros, sizeof(zeros), 0600, e);
+}
+
+int
+state_file_lock(int *fd, const char *path, struct err *e)
+{
+	if (state_file_create(path, e) < 0)
+		return -1;
+	*fd = open(path, O_RDWR | O_CLOEXEC);
+	if (*fd < 0)
+		return file_err(e, "open %s", path);
+	while (flock(*fd, LOCK_EX) < 0)
+		if (errno != EINTR)
+			return file_err(e, "lock %s", path);
+	return 0;
 }
 
 static int

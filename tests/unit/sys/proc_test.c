@@ -95,6 +95,40 @@ killing_signal_is_reported(void **state)
 	assert_int_equal(n.how.sig, SIGKILL);
 }
 
+/* A postmaster that is told to stop before it has handlers must not take it for its death. */
+static void
+deaf_child_outlives_signals_until_it_listens(void **state)
+{
+	AUTO(proc_set_free) struct proc_set *set = NULL;
+	const char *argv[] = {"child", "listen", NULL};
+	struct news n = {0};
+	struct proc_spec spec = {.name = "child",
+		.program = self,
+		.argv = argv,
+		.envp = no_env,
+		.in_fd = -1,
+		.out_fd = -1,
+		.deaf = true,
+		.on_exit = on_exit_note,
+		.arg = &n};
+	struct proc *p;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(proc_set_new(&set, &e), 0);
+	assert_int_equal(proc_start(set, &spec, &p, &e), 0);
+	assert_int_equal(proc_signal(p, SIGHUP, &e), 0);
+	reap_until(set, &n.count, 1);
+	assert_int_equal(n.how.code, 5); /* the handler's; not ended by signal 1 */
+
+	/* and the next one hears again */
+	n = (struct news){0};
+	start(set, "forever", &n, &p);
+	assert_int_equal(proc_signal(p, SIGHUP, &e), 0);
+	reap_until(set, &n.count, 1);
+	assert_int_equal(n.how.sig, SIGHUP);
+}
+
 static void
 missing_program_is_an_error_not_a_child(void **state)
 {
@@ -181,6 +215,27 @@ child_fds(void)
 	return 0;
 }
 
+static void
+on_hup(int sig)
+{
+	(void)sig;
+	_exit(5);
+}
+
+static int
+child_listen(void)
+{
+	struct sigaction sa = {.sa_handler = on_hup};
+	sigset_t none;
+
+	sigaction(SIGHUP, &sa, NULL);
+	sigemptyset(&none);
+	sigprocmask(SIG_SETMASK, &none, NULL);
+	alarm(10);
+	pause();
+	return 6;
+}
+
 static int
 child_main(const char *what)
 {
@@ -190,6 +245,8 @@ child_main(const char *what)
 		return child_fds();
 	if (strcmp(what, "orphan") == 0)
 		return fork() == 0 ? 2 : 0;
+	if (strcmp(what, "listen") == 0)
+		return child_listen();
 	for (;;)
 		pause();
 }
@@ -200,6 +257,7 @@ main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(exit_code_is_reported),
 		cmocka_unit_test(killing_signal_is_reported),
+		cmocka_unit_test(deaf_child_outlives_signals_until_it_listens),
 		cmocka_unit_test(missing_program_is_an_error_not_a_child),
 		cmocka_unit_test(orphans_are_collected_and_counted),
 		cmocka_unit_test(only_the_given_descriptors_are_open_in_the_child),

@@ -7,6 +7,7 @@
 
 #include <cmocka.h>
 #include <fcntl.h>
+#include <sys/file.h>
 #include <sys/stat.h>
 
 #include "sys/file.h"
@@ -138,6 +139,23 @@ two_damaged_slots_are_an_error_not_unfenced(void **state)
 	assert_int_equal(e.kind, ERR_CORRUPT);
 }
 
+static void
+lock_keeps_a_second_writer_out(void **state)
+{
+	int first = -1, second;
+	struct err e;
+
+	(void)state;
+	assert_int_equal(state_file_lock(&first, path, &e), 0);
+	second = open(path, O_RDWR | O_CLOEXEC);
+	assert_true(second >= 0);
+	assert_int_equal(flock(second, LOCK_EX | LOCK_NB), -1);
+	assert_int_equal(errno, EWOULDBLOCK);
+	close(first);
+	assert_int_equal(flock(second, LOCK_EX | LOCK_NB), 0);
+	close(second);
+}
+
 int
 main(void)
 {
@@ -148,6 +166,7 @@ main(void)
 			writes_allocate_nothing_once_it_exists, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			torn_slot_leaves_the_former_record, setup, teardown),
+		cmocka_unit_test_setup_teardown(lock_keeps_a_second_writer_out, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			two_damaged_slots_are_an_error_not_unfenced, setup, teardown),
 	};
