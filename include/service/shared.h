@@ -137,7 +137,7 @@ struct plan {
 	char warning[PLAN_WARNINGS][320];
 };
 
-/* ---- SEC_JOB_MAIN and SEC_JOB_SIDE: the job of that lane ---- */
+/* ---- SEC_JOB_MAIN, SEC_JOB_SIDE and SEC_JOB_FLAG: the job of that lane ---- */
 
 struct job_report {
 	uint64_t run;     /* number of this run, given by the supervisor */
@@ -355,6 +355,7 @@ enum section {
 	SEC_PLAN,
 	SEC_JOB_MAIN,
 	SEC_JOB_SIDE,
+	SEC_JOB_FLAG,
 	SEC_POSTGRES,
 	SEC_LOG,
 	SEC_API,

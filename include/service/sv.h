@@ -14,7 +14,7 @@
 #include "sys/proc.h"
 #include "sys/tree.h"
 
-enum sv_lane { SV_MAIN, SV_SIDE, SV_LANES };
+enum sv_lane { SV_MAIN, SV_SIDE, SV_FLAG, SV_LANES };
 
 struct sv;
 
@@ -38,9 +38,11 @@ struct sv_job {
 	struct loop_timer deadline;
 };
 
+#define SV_DOUBT 2 /* a write failed, and may have happened */
+
 struct sv_fence {
 	bool want;
-	int written; /* what stands on disk: 1 fenced, 0 not, -1 not yet known */
+	int written; /* what stands on disk: 1 fenced, 0 not, -1 not yet read, SV_DOUBT */
 	bool now;    /* --mode immediate */
 	bool from_manifest;
 	bool failed; /* the flag could not be written */
@@ -73,7 +75,7 @@ struct sv {
 	bool want_prepare; /* a prepare waits for the main lane */
 	bool want_promote; /* the promote file waits for the side lane */
 	bool want_space;   /* a look for space waits for the side lane */
-	bool prepared;     /* a prepare has succeeded in this life */
+	bool prepared;     /* this life has begun: from now on no failure ends it */
 	/* postgres */
 	struct proc *pg;
 	int pidfd;
@@ -86,7 +88,14 @@ struct sv {
 	struct ladder ladder;
 	size_t rung; /* next */
 	int64_t ladder_start_ns;
+	int64_t settle_ms;  /* between looks at leftovers; grows */
+	int leftovers;      /* killed in the last look */
+	bool harsh;         /* this postgres was ended by more than a fast shutdown */
+	int64_t stop_by_ns; /* end of the grace period, once asked to stop */
 	struct loop_timer ladder_timer, settle, retry, promote_late, reload_soon;
+	struct loop_timer fence_late; /* the flag is slow: stop postgres all the same */
+	struct loop_timer give_up;    /* the grace period is nearly over */
+	int64_t ticked_ns;
 	bool want_stop;
 	bool quit; /* SIGQUIT */
 	struct sv_fence fence;
@@ -118,6 +127,8 @@ size_t sv_spared(const struct sv *sv, pid_t *out, size_t max);
 void sv_job_prepare(struct sv *sv);
 void sv_job_configure(struct sv *sv);
 void sv_side_next(struct sv *sv); /* starts what waits for the side lane, if it is free */
+void sv_flag_next(struct sv *sv); /* brings the flag on disk to what is wanted */
+void sv_main_next(struct sv *sv); /* starts what waits for the main lane, if it is free */
 void sv_job_kill(struct sv *sv, enum sv_lane lane);
 void sv_jobs_init(struct sv *sv);
 
@@ -127,11 +138,13 @@ void sv_pg_start(struct sv *sv);
 void sv_pg_look(struct sv *sv); /* the monitor has news */
 void sv_pg_stop(struct sv *sv, enum ladder_cause cause);
 void sv_pg_next_rung(struct sv *sv);
+int64_t sv_budget_ms(const struct sv *sv);
 void sv_pg_settle(struct sv *sv); /* is everything gone? */
 void sv_pg_signal(struct sv *sv, int sig);
 
 /* sv_orders.c */
 void sv_order(struct sv *sv, const struct order *o, struct order_reply *r);
+bool sv_fenced(const struct sv *sv); /* wanted, or not yet cleared on disk */
 void sv_fence_want(struct sv *sv, bool on, const char *by, const char *reason);
 void sv_ops_update(struct sv *sv);
 void sv_op_finish(struct sv *sv, enum order_kind kind, enum err_kind err, const char *why);

@@ -2,11 +2,12 @@
  * Work that runs to its end in a process of its own, so that the supervisor never waits for a disk.
  *
  * JOB(name, text, lane, deadline_s, does)
- *   lane        MAIN: one at a time, the long ones; SIDE: short ones that must not wait for those
+ *   lane        MAIN: one at a time, the long ones; SIDE: short ones that must not wait for those;
+ *               FLAG: the fence flag alone, which waits for nobody
  *   deadline_s  seconds until it is killed; 0: as long as it makes progress
  */
 JOB(PREPARE, "prepare", MAIN, 0, "makes PGDATA fit to start: checks, initdb, configuration")
 JOB(CONFIGURE, "configure", MAIN, 60, "reads the manifest again and renders the configuration")
-JOB(FENCE_FLAG, "fence-flag", SIDE, 10, "writes or clears the durable fence flag")
+JOB(FENCE_FLAG, "fence-flag", FLAG, 10, "writes or clears the durable fence flag")
 JOB(PROMOTE, "promote", SIDE, 10, "writes the promote file that postgres looks for")
 JOB(SPACE, "space", SIDE, 30, "looks whether the volume has room for WAL again")

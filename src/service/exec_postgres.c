@@ -67,7 +67,6 @@ static int
 exec_become(const struct frame *f, struct err *e)
 {
 	struct sigaction sa = {.sa_handler = SIG_DFL};
-	sigset_t none;
 
 	exec_oom_scores();
 	if (frame_give_up_root(&f->opt, e) < 0)
@@ -77,8 +76,8 @@ exec_become(const struct frame *f, struct err *e)
 		return err_sys(e, "ask to die with the supervisor");
 	exec_clean_environment(&f->opt);
 	umask(077);
-	sigemptyset(&none);
-	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* Signals stay blocked as we got them: one that comes now waits for postgres' handlers
+	 * instead of ending a server that has none yet.  The postmaster sets its own mask. */
 	sigaction(SIGPIPE, &sa, NULL);
 	if (chdir(f->opt.pgdata) < 0)
 		return err_sys(e, "enter %s", f->opt.pgdata);

@@ -20,6 +20,7 @@ struct fencer {
 	struct service *s;
 	struct loop_timer timer;
 	int64_t fired_for_ns; /* the deadline we have answered */
+	pid_t supervisor;
 };
 
 static size_t
@@ -40,10 +41,15 @@ static void
 fencer_fire(struct fencer *f, int64_t deadline_ns)
 {
 	pid_t spare[SERVICES + 1];
-	struct tree t = {.root = getppid(), .spare = spare};
+	struct tree t = {.root = f->supervisor, .spare = spare};
 	struct err e;
 	int killed;
 
+	/* Given to another parent: what is below that one is not ours to kill. */
+	if (getppid() != f->supervisor) {
+		f->s->stop = true;
+		return;
+	}
 	board_fired_set(f->s->board, clock_boot_ns());
 	t.n_spare = fencer_spared(f, spare);
 	killed = tree_kill(&t, SIGKILL, FENCER_ROUNDS, &e);
@@ -105,7 +111,7 @@ service_fencer_main(struct service *s)
 	static struct fencer f; /* one process, one fencer */
 	struct err e;
 
-	f = (struct fencer){.s = s};
+	f = (struct fencer){.s = s, .supervisor = getppid()};
 	loop_timer_init(&f.timer, fencer_on_timer, &f);
 	s->arg = &f;
 	s->on_tick = fencer_on_tick;

@@ -13,7 +13,7 @@
 #include "service/frame.h"
 #include "service/service.h"
 
-enum lane { MAIN = SEC_JOB_MAIN, SIDE = SEC_JOB_SIDE };
+enum lane { MAIN = SEC_JOB_MAIN, SIDE = SEC_JOB_SIDE, FLAG = SEC_JOB_FLAG };
 
 static const enum lane lanes[JOBS] = {
 #define JOB(name, text, lane, deadline_s, does) [JOB_##name] = lane,

@@ -15,8 +15,14 @@
 static int
 flag_write(const char *path, bool on, const char *reason, struct err *e)
 {
+	AUTO(close) int lock = -1;
 	struct state_record rec;
 
+	/* What is as it should be needs no write, which a full or read-only volume may refuse. */
+	if (!on && state_file_read(&rec, path, e) == 0 && !rec.fenced)
+		return 0;
+	if (state_file_lock(&lock, path, e) < 0)
+		return -1;
 	/* Damaged slots are overwritten: an order is newer than whatever they said. */
 	if (state_file_read(&rec, path, e) < 0) {
 		if (e->kind != ERR_CORRUPT)

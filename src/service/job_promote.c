@@ -37,11 +37,12 @@ static void
 job_promote_remember(const struct job *j)
 {
 	char path[FILE_PATH_MAX];
+	AUTO(close) int lock = -1;
 	struct state_record rec;
 	struct err e;
 
 	if (file_join(path, sizeof(path), j->opt->state_dir, STATE_FILE_NAME, &e) == 0 &&
-		state_file_read(&rec, path, &e) == 0) {
+		state_file_lock(&lock, path, &e) == 0 && state_file_read(&rec, path, &e) == 0) {
 		rec.promoted_wall_us = clock_wall_us();
 		if (state_file_write(path, &rec, &e) == 0)
 			return;

@@ -9,6 +9,7 @@ const size_t shared_sizes[SECTIONS] = {
 	[SEC_PLAN] = sizeof(struct plan),
 	[SEC_JOB_MAIN] = sizeof(struct job_report),
 	[SEC_JOB_SIDE] = sizeof(struct job_report),
+	[SEC_JOB_FLAG] = sizeof(struct job_report),
 	[SEC_POSTGRES] = sizeof(struct pg_facts),
 	[SEC_LOG] = sizeof(struct log_facts),
 	[SEC_API] = sizeof(struct api_facts),

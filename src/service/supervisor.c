@@ -13,6 +13,7 @@
  */
 #include "service/supervisor.h"
 
+#include <poll.h>
 #include <signal.h>
 #include <stdarg.h>
 #include <stdio.h>
@@ -30,6 +31,7 @@
 #define SV_SPACE_MS 3000
 #define SV_RELOAD_MS 300
 #define SV_FENCE_AGAIN_MS 10000
+#define SV_EMERGENCY_TURN_MS 20
 
 /* ---- state ---- */
 
@@ -96,7 +98,10 @@ sv_claim_standalone(struct sv *sv)
 	static struct pg_facts facts;
 
 	shared_read(sv->board, SEC_POSTGRES, &facts);
-	sv->promote_from = facts.timeline ? facts.timeline : sv->st.plan.timeline;
+	/* Promoted behind our back, the server has its new timeline already. */
+	sv->promote_from =
+		facts.timeline && facts.in_recovery ? facts.timeline : sv->st.plan.timeline;
+	sv->want_promote = !facts.known || facts.in_recovery;
 }
 
 /* Runs the action of a transition; returns the event that follows from it at once, if any. */
@@ -116,7 +121,6 @@ sv_act(struct sv *sv, enum fsm_action action)
 		sv_claim_standalone(sv);
 		return FSM_EV_LEASE_MINE;
 	case FSM_DO_PROMOTE:
-		sv->want_promote = true;
 		loop_timer_in(sv->loop, &sv->promote_late, sv->st.plan.start_delay_ms);
 		sv_side_next(sv);
 		break;
@@ -174,6 +178,31 @@ sv_event(struct sv *sv, enum fsm_event ev, const char *detail)
 	sv_ops_update(sv);
 }
 
+/* What is stuck in the kernel cannot even be killed; the grace period ends all the same. */
+static void
+sv_on_give_up(struct loop_timer *t, void *arg)
+{
+	struct sv *sv = arg;
+
+	(void)t;
+	log_error("the grace period is over and processes are left",
+		F_INT("processes", sv->st.tree),
+		F_STR("hint",
+			"a process that no signal ends waits for a disk or a network volume"));
+	sv->exit_code = 1;
+	sv->done = true;
+}
+
+static void
+sv_last_resort(struct sv *sv)
+{
+	int64_t budget_ms = sv_budget_ms(sv), tail_ms = budget_ms / 20;
+
+	sv->stop_by_ns = clock_boot_ns() + budget_ms * MS_NS;
+	tail_ms = tail_ms < 50 ? 50 : tail_ms > 2500 ? 2500 : tail_ms;
+	loop_timer_at(sv->loop, &sv->give_up, sv->stop_by_ns - tail_ms * MS_NS);
+}
+
 void
 sv_stop(struct sv *sv, bool quit)
 {
@@ -181,6 +210,8 @@ sv_stop(struct sv *sv, bool quit)
 
 	sv->want_stop = true;
 	sv_publish(sv);
+	if (!again)
+		sv_last_resort(sv);
 	if (quit && !sv->quit) {
 		sv->quit = true;
 		log_info("immediate stop requested");
@@ -196,9 +227,8 @@ sv_stop(struct sv *sv, bool quit)
 		return;
 	}
 	log_info("stop requested");
-	/* A stop in the middle of an orderly restart keeps its rungs, but inside the stop's budget.
-	 */
-	if (sv->st.state == FSM_HANDOVER)
+	/* A restart or a fence under way keeps its rungs, but inside the grace period. */
+	if (sv->stopping_pg)
 		sv_pg_stop(sv, LADDER_STOP);
 	sv_event(sv, FSM_EV_STOP, NULL);
 }
@@ -213,7 +243,18 @@ sv_fence_again(struct sv *sv)
 		return;
 	sv->fence.again_ns = clock_boot_ns() + SV_FENCE_AGAIN_MS * MS_NS;
 	sv->fence.failed = false;
-	sv_side_next(sv);
+	sv_flag_next(sv);
+}
+
+/* A preparation that ended while a fence was wanted has started nothing; if nobody wants the fence
+ * any more, nobody else would. */
+static void
+sv_wake_boot(struct sv *sv)
+{
+	if (sv->st.state == FSM_BOOT && !sv_fenced(sv) && !sv->want_stop && !sv->st.paused &&
+		!sv->stopping_pg && !sv->job[SV_MAIN].proc && !sv->want_prepare &&
+		sv->retry.at_ns == CLOCK_NEVER)
+		sv_event(sv, FSM_EV_RETRY, NULL);
 }
 
 static void
@@ -236,6 +277,7 @@ sv_on_tick(struct loop_timer *t, void *arg)
 		restart_forget(&sv->pg_restart);
 	sv_services_tick(sv);
 	sv_fence_again(sv);
+	sv_wake_boot(sv);
 	sv_pg_look(sv);
 }
 
@@ -258,6 +300,18 @@ sv_on_promote_late(struct loop_timer *t, void *arg)
 {
 	(void)t;
 	sv_event(arg, FSM_EV_PROMOTE_LATE, NULL);
+}
+
+static void
+sv_on_fence_late(struct loop_timer *t, void *arg)
+{
+	struct sv *sv = arg;
+
+	(void)t;
+	if (!sv->fence.want || sv->fence.written == 1)
+		return;
+	log_error("the fence flag is not on disk yet: postgres is stopped all the same");
+	sv_event(sv, FSM_EV_FENCE, "the flag is not on disk yet");
 }
 
 static void
@@ -337,6 +391,8 @@ sv_begin(struct sv *sv, struct err *e)
 	loop_timer_init(&sv->tick, sv_on_tick, sv);
 	loop_timer_init(&sv->retry, sv_on_retry, sv);
 	loop_timer_init(&sv->promote_late, sv_on_promote_late, sv);
+	loop_timer_init(&sv->fence_late, sv_on_fence_late, sv);
+	loop_timer_init(&sv->give_up, sv_on_give_up, sv);
 	loop_timer_init(&sv->reload_soon, sv_on_reload_soon, sv);
 	sv_jobs_init(sv);
 	sv_pg_init(sv);
@@ -357,7 +413,7 @@ sv_begin(struct sv *sv, struct err *e)
 	sv->dirty = true; /* the services' pids come next */
 	sv_services_start(sv);
 	sv_on_tick(&sv->tick, sv);
-	sv_side_next(sv); /* reads the fence flag before anything else */
+	sv_flag_next(sv); /* reads the fence flag before anything else */
 	return 0;
 }
 
@@ -375,6 +431,21 @@ sv_run(struct sv *sv, struct err *e)
 	return 0;
 }
 
+/* The loop itself is broken.  Whatever that is, the database is not to pay for it. */
+static void
+sv_emergency(struct sv *sv)
+{
+	int64_t until_ms = clock_boot_ms() + sv_budget_ms(sv) * 3 / 4;
+	struct err e;
+
+	sv_pg_signal(sv, SIGINT);
+	while (sv->pg && clock_boot_ms() < until_ms) {
+		poll(NULL, 0, SV_EMERGENCY_TURN_MS);
+		if (proc_reap(sv->procs, &e) < 0)
+			break;
+	}
+}
+
 int
 supervisor_main(const struct run_options *opt)
 {
@@ -390,6 +461,7 @@ supervisor_main(const struct run_options *opt)
 	if (sv_run(&sv, &e) < 0) {
 		log_error("supervisor failed", F_STR("error", e.msg));
 		sv.exit_code = err_exit(&e);
+		sv_emergency(&sv);
 	}
 	log_info("stopped", F_INT("code", sv.exit_code));
 	sv_services_stop(&sv);

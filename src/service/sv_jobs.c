@@ -5,6 +5,7 @@
  * not wait for those.  A job says on the board how it went; one that was killed has said nothing
  * and has failed.
  */
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -26,9 +27,10 @@ static const int64_t deadline_s[JOBS] = {
 static bool
 sv_report(const struct sv *sv, const struct sv_job *job, struct job_report *r)
 {
-	int section = job->lane == SV_MAIN ? SEC_JOB_MAIN : SEC_JOB_SIDE;
+	static const int sections[SV_LANES] = {
+		[SV_MAIN] = SEC_JOB_MAIN, [SV_SIDE] = SEC_JOB_SIDE, [SV_FLAG] = SEC_JOB_FLAG};
 
-	if (board_read(sv->board, section, r, sizeof(*r)) == 0 || r->run != job->run) {
+	if (board_read(sv->board, sections[job->lane], r, sizeof(*r)) == 0 || r->run != job->run) {
 		*r = (struct job_report){.run = job->run, .job = job->id};
 		r->outcome = JOB_OUT_NONE;
 	}
@@ -65,9 +67,12 @@ static void
 sv_first_start_failed(struct sv *sv, const struct job_report *r)
 {
 	const struct err e = {.kind = (enum err_kind)r->err_kind};
+	struct pollfd people = {.fd = STDERR_FILENO, .events = POLLOUT};
 
 	log_error("cannot start", F_STR("error", r->error), F_STR("hint", r->hint));
-	fprintf(stderr, "podgres: %s%s%s\n", r->error, *r->hint ? ": " : "", r->hint);
+	/* For people; whoever does not read it does not keep us here. */
+	if (poll(&people, 1, 0) == 1 && (people.revents & POLLOUT))
+		fprintf(stderr, "podgres: %s%s%s\n", r->error, *r->hint ? ": " : "", r->hint);
 	sv->exit_code = err_exit(&e);
 	sv_reason(sv, "%s", r->error);
 	sv->done = true;
@@ -82,7 +87,7 @@ sv_prepared(struct sv *sv, const struct job_report *r)
 	case JOB_OUT_OK:
 		sv->prepared = true;
 		sv_take_plan(sv);
-		if (sv->fence.want || sv->want_stop)
+		if (sv_fenced(sv) || sv->want_stop)
 			return; /* that event comes, or has come, by itself */
 		sv_event(sv, sv->st.plan.standby ? FSM_EV_READY_STANDBY : FSM_EV_READY_PRIMARY,
 			sv->st.plan.crashed ? "crash recovery comes first" : NULL);
@@ -133,20 +138,22 @@ sv_flag_done(struct sv *sv, const struct sv_job *job, const struct job_report *r
 	if (!f->failed) {
 		f->written = strcmp(r->phase, "fenced") == 0;
 	} else {
+		f->written = SV_DOUBT;
 		snprintf(f->error, sizeof(f->error), "%.255s", r->error);
 		log_error("fence flag", F_STR("step", job->arg), F_STR("error", r->error));
 	}
 	if (reading) {
 		/* What cannot be read may say "fenced": then nothing is started. */
-		f->want = f->failed || f->written == 1;
-		if (f->failed)
-			f->written = 1;
+		f->want = f->written != 0;
+		/* Whoever unfences us much later finds a pod that stays, whatever PGDATA says. */
+		sv->prepared = sv->prepared || f->want;
 		snprintf(sv->st.fence_reason, sizeof(sv->st.fence_reason), "%.190s",
 			f->failed ? "the fence flag cannot be read" : r->error);
 		sv_event(sv, f->want ? FSM_EV_FENCE : FSM_EV_RETRY, NULL);
 	} else if (f->failed && !f->want) {
 		f->want = true; /* still fenced on disk, so still fenced */
 		sv_op_finish(sv, ORDER_UNFENCE, ERR_SYS, f->error);
+		sv_event(sv, FSM_EV_FENCE, f->error);
 	} else if (f->want == (strcmp(job->arg, "on") == 0)) {
 		sv_event(sv, f->want ? FSM_EV_FENCE : FSM_EV_UNFENCE,
 			f->want ? sv->st.fence_reason : NULL);
@@ -185,10 +192,20 @@ sv_space_looked(struct sv *sv, const struct job_report *r)
 static void
 sv_lane_free(struct sv *sv, enum sv_lane lane)
 {
-	if (lane == SV_SIDE) {
+	if (lane == SV_SIDE)
 		sv_side_next(sv);
+	else if (lane == SV_FLAG)
+		sv_flag_next(sv);
+	else
+		sv_main_next(sv);
+}
+
+void
+sv_main_next(struct sv *sv)
+{
+	/* While postgres is being ended, whatever is started is ended with it. */
+	if (sv->stopping_pg || sv->job[SV_MAIN].proc)
 		return;
-	}
 	if (sv->want_prepare) {
 		sv->want_prepare = false;
 		sv_job_prepare(sv);
@@ -303,7 +320,8 @@ void
 sv_job_prepare(struct sv *sv)
 {
 	if (sv->job[SV_MAIN].proc) {
-		sv->want_prepare = true;
+		/* A second look while one is under way would end up beside a running postgres. */
+		sv->want_prepare = sv->job[SV_MAIN].id != JOB_PREPARE;
 		return;
 	}
 	sv_job_start(sv, SV_MAIN, JOB_PREPARE, NULL, NULL);
@@ -320,18 +338,29 @@ sv_job_configure(struct sv *sv)
 }
 
 void
+sv_flag_next(struct sv *sv)
+{
+	const struct sv_fence *f = &sv->fence;
+
+	if (sv->job[SV_FLAG].proc)
+		return;
+	if (f->written < 0)
+		sv_job_start(sv, SV_FLAG, JOB_FENCE_FLAG, "read", NULL);
+	else if (f->written != (int)f->want && !f->failed)
+		sv_job_start(sv, SV_FLAG, JOB_FENCE_FLAG, f->want ? "on" : "off",
+			f->want ? sv->st.fence_reason : NULL);
+}
+
+void
 sv_side_next(struct sv *sv)
 {
 	if (sv->job[SV_SIDE].proc)
 		return;
-	if (sv->fence.written < 0) {
-		sv_job_start(sv, SV_SIDE, JOB_FENCE_FLAG, "read", NULL);
-	} else if (sv->fence.want != (sv->fence.written == 1) && !sv->fence.failed) {
-		sv_job_start(sv, SV_SIDE, JOB_FENCE_FLAG, sv->fence.want ? "on" : "off",
-			sv->fence.want ? sv->st.fence_reason : NULL);
-	} else if (sv->want_promote) {
+	if (sv->want_promote) {
 		sv->want_promote = false;
-		sv_job_start(sv, SV_SIDE, JOB_PROMOTE, NULL, NULL);
+		/* Fenced meanwhile: the next start must not find that we wanted to be primary. */
+		if (sv->st.state == FSM_PROMOTE)
+			sv_job_start(sv, SV_SIDE, JOB_PROMOTE, NULL, NULL);
 	} else if (sv->want_space) {
 		sv->want_space = false;
 		sv_job_start(sv, SV_SIDE, JOB_SPACE, NULL, NULL);

@@ -11,28 +11,9 @@
 #include "base/log.h"
 #include "service/sv.h"
 
+#define SV_FENCE_LATE_MS 2000 /* after that postgres is stopped without a durable flag */
+
 /* ---- operations ---- */
-
-static struct operation *
-sv_op_new(struct sv *sv, const struct order *o)
-{
-	uint32_t slot = sv->st.operations % SHARED_OPERATIONS;
-	struct operation *op = &sv->st.operation[slot];
-
-	if (op->state == OP_RUNNING)
-		return NULL;
-	*op = (struct operation){.kind = o->kind,
-		.state = OP_RUNNING,
-		.progress = -1,
-		.started_wall_us = clock_wall_us()};
-	snprintf(op->id, sizeof(op->id), "%.8s-%u", sv->opt.session_id, ++sv->st.operations);
-	snprintf(op->phase, sizeof(op->phase), "accepted");
-	memcpy(op->idem_key, o->idem_key, sizeof(op->idem_key));
-	memcpy(op->by, o->by, sizeof(op->by));
-	sv->op_mark[slot] = sv->st.pg_starts;
-	sv_publish(sv);
-	return op;
-}
 
 static void
 sv_op_end(struct sv *sv, struct operation *op, enum err_kind kind, const char *why)
@@ -46,6 +27,30 @@ sv_op_end(struct sv *sv, struct operation *op, enum err_kind kind, const char *w
 	log_info("operation ended", F_STR("operation", op->id),
 		F_STR("kind", order_text((enum order_kind)op->kind)), F_STR("error", op->error));
 	sv_publish(sv);
+}
+
+static struct operation *
+sv_op_new(struct sv *sv, const struct order *o)
+{
+	uint32_t slot = sv->st.operations % SHARED_OPERATIONS;
+	struct operation *op = &sv->st.operation[slot];
+
+	/* A fence is never refused: rather is the oldest operation no longer followed. */
+	if (op->state == OP_RUNNING && o->kind == ORDER_FENCE)
+		sv_op_end(sv, op, ERR_BUSY, "no longer followed: too many operations");
+	if (op->state == OP_RUNNING)
+		return NULL;
+	*op = (struct operation){.kind = o->kind,
+		.state = OP_RUNNING,
+		.progress = -1,
+		.started_wall_us = clock_wall_us()};
+	snprintf(op->id, sizeof(op->id), "%.8s-%u", sv->opt.session_id, ++sv->st.operations);
+	snprintf(op->phase, sizeof(op->phase), "accepted");
+	memcpy(op->idem_key, o->idem_key, sizeof(op->idem_key));
+	memcpy(op->by, o->by, sizeof(op->by));
+	sv->op_mark[slot] = sv->st.pg_starts;
+	sv_publish(sv);
+	return op;
 }
 
 void
@@ -138,6 +143,12 @@ sv_ops_update(struct sv *sv)
 
 /* ---- the fence ---- */
 
+bool
+sv_fenced(const struct sv *sv)
+{
+	return sv->fence.want || sv->fence.written != 0;
+}
+
 void
 sv_fence_want(struct sv *sv, bool on, const char *by, const char *reason)
 {
@@ -155,9 +166,11 @@ sv_fence_want(struct sv *sv, bool on, const char *by, const char *reason)
 	log_info(
 		on ? "fence ordered" : "unfence ordered", F_STR("by", by), F_STR("reason", reason));
 	sv_publish(sv);
-	sv_side_next(sv);
+	if (on && news)
+		loop_timer_in(sv->loop, &sv->fence_late, SV_FENCE_LATE_MS);
+	sv_flag_next(sv);
 	/* Nothing to write: the level is there already, or the table may still have to move. */
-	if (sv->fence.written == (on ? 1 : 0) && !sv->job[SV_SIDE].proc)
+	if (sv->fence.written == (on ? 1 : 0) && !sv->job[SV_FLAG].proc)
 		sv_event(sv, on ? FSM_EV_FENCE : FSM_EV_UNFENCE, NULL);
 	sv_ops_update(sv);
 }

@@ -17,7 +17,7 @@
 #include "service/sv.h"
 
 #define SV_SETTLE_MS 50
-#define SV_COLLECTOR_MS 500 /* postgres' logging collector writes the last lines and ends */
+#define SV_SETTLE_MAX_MS 1000
 #define SV_KILL_ROUNDS 20
 
 static struct tree
@@ -56,8 +56,10 @@ sv_tree_kill(struct sv *sv)
 
 	if (n < 0)
 		log_error("cannot kill the tree", F_STR("error", e.msg));
-	else if (n > 0)
+	else if (n > 0 && n != sv->leftovers)
 		log_warning("killed the tree of postgres", F_INT("processes", n));
+	sv->leftovers = n;
+	sv->harsh = sv->harsh || sv->pg;
 }
 
 void
@@ -76,7 +78,7 @@ sv_exit_event(const struct sv *sv)
 {
 	if (sv->want_stop)
 		return FSM_EV_EXIT_STOP;
-	if (sv->fence.want)
+	if (sv_fenced(sv))
 		return FSM_EV_EXIT_FENCED;
 	return sv->st.pg_starts > 0 && !sv->pg_accepted ? FSM_EV_EXIT_EARLY : FSM_EV_EXIT_RUN;
 }
@@ -85,7 +87,9 @@ static void
 sv_exit_code(struct sv *sv)
 {
 	const struct pg_exit *x = &sv->st.pg_exit;
-	bool clean = !x->set || (x->code == 0 && x->sig == 0);
+	/* The postmaster calls an immediate shutdown, and one in crash recovery, a success, too. */
+	bool dirty = sv->harsh || (sv->st.plan.crashed && !sv->pg_accepted);
+	bool clean = !x->set || (x->code == 0 && x->sig == 0 && !dirty);
 
 	/* An exit of an earlier start does not count when the last one never came to be. */
 	sv->exit_code = clean ? 0 : 1;
@@ -127,6 +131,7 @@ sv_gone(struct sv *sv)
 		sv_exit_code(sv);
 	sv_last_words(sv, words, sizeof(words));
 	sv_event(sv, ev, ev == FSM_EV_EXIT_EARLY || ev == FSM_EV_EXIT_RUN ? words : NULL);
+	sv_main_next(sv);
 	sv_publish(sv);
 }
 
@@ -135,12 +140,12 @@ sv_pg_settle(struct sv *sv)
 {
 	if (!sv->stopping_pg || sv->pg)
 		return;
-	if (sv->job[SV_MAIN].proc || sv_tree_count(sv) > 0) {
-		if (!sv->settle.linked)
-			loop_timer_in(sv->loop, &sv->settle, SV_SETTLE_MS);
+	if (!sv->job[SV_MAIN].proc && sv_tree_count(sv) == 0) {
+		sv_gone(sv);
 		return;
 	}
-	sv_gone(sv);
+	if (sv->settle.at_ns == CLOCK_NEVER)
+		loop_timer_in(sv->loop, &sv->settle, sv->settle_ms);
 }
 
 static void
@@ -150,8 +155,12 @@ sv_on_settle(struct loop_timer *t, void *arg)
 
 	(void)t;
 	/* The postmaster is gone: what is left has nobody to obey any more. */
-	if (sv->stopping_pg && !sv->pg)
-		sv_tree_kill(sv);
+	if (!sv->stopping_pg || sv->pg)
+		return;
+	sv_tree_kill(sv);
+	/* What does not go at once waits for a disk: look less and less often. */
+	sv->settle_ms =
+		sv->settle_ms * 5 / 4 < SV_SETTLE_MAX_MS ? sv->settle_ms * 5 / 4 : SV_SETTLE_MAX_MS;
 	sv_pg_settle(sv);
 }
 
@@ -178,15 +187,11 @@ sv_pg_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 	log_at(sv->stopping_pg ? LOG_INFO : LOG_ERROR, "postgres ended", F_INT("code", how->code),
 		F_INT("signal", how->sig), F_INT("pid", how->pid));
 	sv->stopping_pg = true;
+	sv->settle_ms = SV_SETTLE_MS;
+	sv->leftovers = 0;
 	sv->st.pg_phase = PG_PHASE_STOPPING;
 	sv_publish(sv);
-	if (how->sig) {
-		sv_on_settle(&sv->settle, sv);
-		return;
-	}
-	/* It has waited for all it started but the collector, whose end SIGCHLD tells us. */
-	loop_timer_in(sv->loop, &sv->settle, SV_COLLECTOR_MS);
-	sv_pg_settle(sv);
+	sv_on_settle(&sv->settle, sv);
 }
 
 /* SIGCHLD would do; the pidfd also wakes us when the signal queue is full of orphans. */
@@ -248,6 +253,7 @@ sv_pg_spawn(struct sv *sv, struct err *e)
 		.out_fd = sv->log_w,
 		.fds = fds,
 		.n_fds = 2,
+		.deaf = true, /* until it has handlers */
 		.on_exit = sv_pg_on_exit,
 		.arg = sv};
 
@@ -272,7 +278,8 @@ sv_pg_start(struct sv *sv)
 	struct err e;
 
 	sv_lock_data(sv);
-	sv->pg_accepted = false;
+	sv->pg_accepted = sv->harsh = false;
+	sv->ladder.n = sv->rung = 0;
 	sv->st.pg_starts++;
 	sv->st.pg_exit.set = false;
 	sv->st.tree_gone = false;
@@ -281,6 +288,7 @@ sv_pg_start(struct sv *sv)
 	if (sv_pg_spawn(sv, &e) < 0) {
 		log_error("postgres not started", F_STR("error", e.msg));
 		sv->stopping_pg = true;
+		sv->settle_ms = SV_SETTLE_MS;
 		loop_timer_in(sv->loop, &sv->settle, SV_SETTLE_MS);
 		return;
 	}
@@ -375,6 +383,7 @@ sv_pg_next_rung(struct sv *sv)
 	log_info("stopping postgres", F_STR("cause", ladder_cause_text(sv->ladder.cause)),
 		F_STR("rung", ladder_rung_text(rung)));
 	sv_ladder_text(sv, rung);
+	sv->harsh = sv->harsh || (sv->pg && rung >= LADDER_IMMEDIATE);
 	if (rung == LADDER_TREE)
 		sv_tree_kill(sv);
 	else
@@ -389,7 +398,7 @@ sv_on_ladder(struct loop_timer *t, void *arg)
 	sv_pg_next_rung(arg);
 }
 
-static int64_t
+int64_t
 sv_budget_ms(const struct sv *sv)
 {
 	if (sv->opt.grace_ms > 0)
@@ -397,8 +406,8 @@ sv_budget_ms(const struct sv *sv)
 	return sv->st.plan.stop_delay_ms > 0 ? sv->st.plan.stop_delay_ms : 30000;
 }
 
-void
-sv_pg_stop(struct sv *sv, enum ladder_cause cause)
+static struct ladder
+sv_ladder(const struct sv *sv, enum ladder_cause cause)
 {
 	struct ladder_times t = {.budget_ms = sv_budget_ms(sv),
 		.smart_ms = sv->st.plan.smart_ms,
@@ -406,11 +415,40 @@ sv_pg_stop(struct sv *sv, enum ladder_cause cause)
 
 	if (!sv->pg)
 		cause = LADDER_NOW; /* nothing orderly runs: a job at most */
+	/* Once podgres is to end, no other reason to stop may take longer. */
+	if (sv->want_stop && cause == LADDER_FENCE) {
+		cause = LADDER_STOP;
+		t.smart_ms = 0;
+	}
+	if (sv->want_stop)
+		t.budget_ms = (sv->stop_by_ns - clock_boot_ns()) / MS_NS;
+	return ladder_make(cause, &t);
+}
+
+/* A ladder under way stays when the new one is neither rougher at once nor sooner at its end. */
+static bool
+sv_ladder_keeps(const struct sv *sv, const struct ladder *l)
+{
+	int64_t now_ms = (clock_boot_ns() - sv->ladder_start_ns) / MS_NS;
+
+	return sv->pg && sv->stopping_pg && sv->rung > 0 &&
+	       sv->ladder.step[sv->rung - 1].rung >= l->step[0].rung &&
+	       sv->ladder.step[sv->ladder.n - 1].at_ms <= now_ms + l->step[l->n - 1].at_ms;
+}
+
+void
+sv_pg_stop(struct sv *sv, enum ladder_cause cause)
+{
+	struct ladder next = sv_ladder(sv, cause);
+
 	sv_job_kill(sv, SV_MAIN);
 	sv->want_prepare = false;
+	if (sv_ladder_keeps(sv, &next))
+		return;
 	sv->stopping_pg = true;
-	sv->ladder = ladder_make(cause, &t);
+	sv->ladder = next;
 	sv->rung = 0;
+	sv->settle_ms = SV_SETTLE_MS;
 	sv->ladder_start_ns = clock_boot_ns();
 	sv->st.stop_deadline_ns =
 		sv->ladder_start_ns + sv->ladder.step[sv->ladder.n - 1].at_ms * MS_NS;

@@ -15,6 +15,7 @@
 
 #define SV_STOP_LOGGER_MS 1500
 #define SV_FDS 8
+#define SV_STALL_MS 3000
 
 static const int64_t hung_ms[SERVICES] = {
 #define SERVICE(name, text, user, hung_ms, does) [SERVICE_##name] = hung_ms,
@@ -100,7 +101,10 @@ sv_on_channel(struct loop_fd *src, uint32_t events, void *arg)
 	(void)events;
 	while (most-- > 0 && (n = channel_recv(src->fd, &msg, &e)) != 0) {
 		if (n < 0) {
+			/* It hung up, or speaks nonsense: without a channel it is of no use. */
 			loop_remove(c->sv->loop, src);
+			if (c->proc)
+				(void)!proc_signal(c->proc, SIGKILL, &e);
 			return;
 		}
 		if (msg.type == MSG_ORDER && c->id == SERVICE_API)
@@ -181,6 +185,12 @@ sv_service_spawn(struct sv_child *c, struct err *e)
 		return -1;
 	c->chan = proc_fd_raise(pair[0], e);
 	theirs = proc_fd_raise(pair[1], e);
+	if (c->chan < 0)
+		close(pair[0]);
+	if (theirs < 0)
+		close(pair[1]);
+	else if (c->chan < 0)
+		close(theirs);
 	if (c->chan < 0 || theirs < 0)
 		return -1;
 	spec.n_fds = sv_service_fds(c->sv, c->id, theirs, fds);
@@ -189,7 +199,12 @@ sv_service_spawn(struct sv_child *c, struct err *e)
 		return -1;
 	}
 	close(theirs);
-	return loop_add(c->sv->loop, loop_fd_init(&c->src, sv_on_channel, c), c->chan, EPOLLIN, e);
+	if (loop_add(c->sv->loop, loop_fd_init(&c->src, sv_on_channel, c), c->chan, EPOLLIN, e) ==
+		0)
+		return 0;
+	/* It runs, deaf: its exit will bring the next. */
+	log_error("service is not heard", F_STR("error", e->msg));
+	return proc_signal(c->proc, SIGKILL, e);
 }
 
 static void
@@ -242,8 +257,13 @@ sv_services_start(struct sv *sv)
 void
 sv_services_tick(struct sv *sv)
 {
-	int64_t now = clock_boot_ns();
+	int64_t now = clock_boot_ns(), last = sv->ticked_ns;
 
+	sv->ticked_ns = now;
+	/* We stood still, and so perhaps did they: a whole pod that was frozen.  Count anew. */
+	if (last && now - last > SV_STALL_MS * MS_NS)
+		for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++)
+			board_beat(sv->board, i);
 	for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++) {
 		struct sv_child *c = &sv->child[i];
 		int64_t age_ms = (now - board_beat_ns(sv->board, i)) / MS_NS;
@@ -269,8 +289,9 @@ sv_spared(const struct sv *sv, pid_t *out, size_t max)
 	for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++)
 		if (sv->child[i].proc && n < max)
 			out[n++] = proc_pid(sv->child[i].proc);
-	if (sv->job[SV_SIDE].proc && n < max)
-		out[n++] = proc_pid(sv->job[SV_SIDE].proc);
+	for (int i = SV_MAIN + 1; i < SV_LANES; i++)
+		if (sv->job[i].proc && n < max)
+			out[n++] = proc_pid(sv->job[i].proc);
 	return n;
 }
 

@@ -388,6 +388,8 @@ sv_clear(struct sv *sv)
 static int
 sv_setup_process(struct sv *sv, struct err *e)
 {
+	/* What our own parent left open is not for services, jobs and postgres. */
+	close_range(STDERR_FILENO + 1, ~0U, CLOSE_RANGE_CLOEXEC);
 	if (sv_open_signals(sv, e) < 0)
 		return -1;
 	if (tree_check_proc(e) < 0)
