@@ -257,13 +257,11 @@ install: $(BUILD)/podgres ## install under DESTDIR= PREFIX=
 
 .PHONY: demo
 demo: ## a supervised PostgreSQL in ./.demo: status, query, fence, promote; leaves it running
-	scripts/setup build run
-	$(MAKE) -j$(JOBS) all
-	scripts/demo $(BUILD)/podgres
+	+@MAKE='$(MAKE)' BUILD='$(BUILD)' scripts/demo
 
 .PHONY: demo-stop
 demo-stop: ## end what `make demo` left running
-	scripts/demo-stop $(BUILD)/podgres
+	@scripts/demo-stop
 
 .PHONY: clean
 clean: ## remove what was built
