@@ -18,6 +18,7 @@
 
 #define SV_SETTLE_MS 50
 #define SV_SETTLE_MAX_MS 1000
+#define SV_COLLECTOR_MS 500 /* postgres' logging collector writes the last lines and ends */
 #define SV_KILL_ROUNDS 20
 
 static struct tree
@@ -191,7 +192,13 @@ sv_pg_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 	sv->leftovers = 0;
 	sv->st.pg_phase = PG_PHASE_STOPPING;
 	sv_publish(sv);
-	sv_on_settle(&sv->settle, sv);
+	if (how->sig) {
+		sv_on_settle(&sv->settle, sv);
+		return;
+	}
+	/* It has waited for all it started but the collector, whose end SIGCHLD tells us. */
+	loop_timer_in(sv->loop, &sv->settle, SV_COLLECTOR_MS);
+	sv_pg_settle(sv);
 }
 
 /* SIGCHLD would do; the pidfd also wakes us when the signal queue is full of orphans. */
