@@ -41,7 +41,9 @@ OPT ?= -O2 -g
 SMALL_LAYERS := src/cmd/% src/core/% src/pg/%
 SMALL = $(if $(filter -O2,$(OPT)),-Os)
 CPPFLAGS_ALL := -D_GNU_SOURCE -DPODGRES_VERSION='"$(VERSION)"' -iquote include $(CPPFLAGS)
-CFLAGS_ALL := -std=gnu11 $(OPT) $(WARN) $(HARDEN) -ffunction-sections -fdata-sections -fno-common \
+# C without exceptions needs no unwind tables at run time (70 kB); debuggers read those of -g.
+CFLAGS_ALL := -std=gnu11 $(OPT) $(WARN) $(HARDEN) $(if $(SAN),,-fno-asynchronous-unwind-tables -fno-unwind-tables) \
+	-ffunction-sections -fdata-sections -fno-common \
 	-ffile-prefix-map=$(CURDIR)=. $(PKG_CFLAGS) $(if $(SAN),-fsanitize=$(SAN) -fno-omit-frame-pointer) $(CFLAGS)
 LDFLAGS_ALL := -pie -Wl,-z,relro,-z,now,-z,noexecstack,--gc-sections,--as-needed,--build-id=sha1 \
 	$(if $(SAN),-fsanitize=$(SAN)) $(LDFLAGS)
