@@ -139,8 +139,10 @@ sv_run_folder(const struct sv *sv, struct err *e)
 
 	if (sv_folder(sv, path, e) == 0)
 		return 0;
-	if (e->code != EPERM || access(path, R_OK | W_OK | X_OK) < 0)
+	if (e->code != EPERM || access(path, R_OK | W_OK | X_OK) < 0) {
+		e->kind = ERR_CONFIG;
 		return -1;
+	}
 	*e = (struct err){0};
 	log_info("the run folder belongs to somebody else", F_STR("path", path));
 	return 0;
