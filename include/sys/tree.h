@@ -13,7 +13,7 @@
 
 #include "base/err.h"
 
-#define TREE_MAX 16384 /* processes looked at; more than that is an error */
+#define TREE_MAX 16384 /* processes looked at; more cannot be counted, but these are killed */
 
 struct tree {
 	pid_t root;

@@ -14,6 +14,8 @@
 #include <string.h>
 #include <sys/syscall.h>
 
+#define TREE_DEPTH 1024
+
 struct proc_entry {
 	pid_t pid;
 	pid_t parent;
@@ -75,13 +77,17 @@ tree_process_state(pid_t pid)
 static void
 tree_add(struct proc_table *t, const char *name)
 {
-	pid_t pid;
+	struct proc_entry p;
+	size_t at;
 
 	if (name[0] < '1' || name[0] > '9' || t->n == TREE_MAX)
 		return;
-	pid = (pid_t)strtol(name, NULL, 10);
-	if (tree_read_stat(pid, &t->entry[t->n]))
-		t->n++;
+	if (!tree_read_stat((pid_t)strtol(name, NULL, 10), &p))
+		return;
+	/* By pid, as the kernel lists them; should it ever not, this puts them in order. */
+	for (at = t->n++; at > 0 && t->entry[at - 1].pid > p.pid; at--)
+		t->entry[at] = t->entry[at - 1];
+	t->entry[at] = p;
 }
 
 static int
@@ -105,8 +111,6 @@ tree_read(struct proc_table *t, struct err *e)
 	close(fd);
 	if (n < 0)
 		return err_sys(e, "read /proc");
-	if (t->n == TREE_MAX)
-		return err_set(e, ERR_BUSY, "more than %d processes", TREE_MAX);
 	return 0;
 }
 
@@ -119,26 +123,50 @@ tree_spared(const struct tree *t, pid_t pid)
 	return false;
 }
 
-/* Marks descendants of root; each pass finds one generation more. */
+static struct proc_entry *
+tree_find(struct proc_table *tab, pid_t pid)
+{
+	size_t lo = 0, hi = tab->n;
+
+	while (lo < hi) {
+		size_t mid = lo + (hi - lo) / 2;
+
+		if (tab->entry[mid].pid == pid)
+			return &tab->entry[mid];
+		if (tab->entry[mid].pid < pid)
+			lo = mid + 1;
+		else
+			hi = mid;
+	}
+	return NULL;
+}
+
+static bool
+tree_below(const struct tree *t, struct proc_table *tab, struct proc_entry *p)
+{
+	for (int up = 0; p && up < TREE_DEPTH; up++) {
+		pid_t parent = p->parent;
+		struct proc_entry *next;
+
+		if (p->pid == t->root || tree_spared(t, p->pid))
+			return false;
+		if (parent == t->root)
+			return true;
+		next = tree_find(tab, parent);
+		/* Its parent may have ended while we were reading: it has another one by now. */
+		if (!next && !tree_read_stat(p->pid, p))
+			return false;
+		if (next || p->parent == parent)
+			p = next;
+	}
+	return false;
+}
+
 static void
 tree_mark(const struct tree *t, struct proc_table *tab)
 {
-	bool more = true;
-
-	while (more) {
-		more = false;
-		for (size_t i = 0; i < tab->n; i++) {
-			struct proc_entry *p = &tab->entry[i];
-			bool below = p->parent == t->root;
-
-			if (p->below || p->pid == t->root || tree_spared(t, p->pid))
-				continue;
-			for (size_t k = 0; !below && k < tab->n; k++)
-				below = tab->entry[k].below && tab->entry[k].pid == p->parent;
-			p->below = below;
-			more = more || below;
-		}
-	}
+	for (size_t i = 0; i < tab->n; i++)
+		tab->entry[i].below = tree_below(t, tab, &tab->entry[i]);
 }
 
 static struct proc_table table; /* one thread, used only within a call */
@@ -150,6 +178,8 @@ tree_count(const struct tree *t, struct err *e)
 
 	if (tree_read(&table, e) < 0)
 		return -1;
+	if (table.n == TREE_MAX)
+		return err_set(e, ERR_BUSY, "more than %d processes", TREE_MAX);
 	tree_mark(t, &table);
 	for (size_t i = 0; i < table.n; i++)
 		if (table.entry[i].below && table.entry[i].state != 'Z' &&

@@ -70,6 +70,29 @@ descendants_are_counted_and_spared_ones_are_not(void **state)
 	wait_for_count(&all, 0);
 }
 
+/* A thousand processes are looked at in less than a tick: this runs in PID 1. */
+static void
+many_processes_are_looked_at_quickly(void **state)
+{
+	struct tree all = {.root = getpid()};
+	pid_t first = child_that_waits(0);
+	int64_t began;
+	struct err e;
+
+	(void)state;
+	for (int i = 0; i < 9; i++)
+		child_that_waits(99);
+	wait_for_count(&all, 901);
+	began = clock_boot_ms();
+	assert_int_equal(tree_count(&all, &e), 901);
+	assert_in_range(clock_boot_ms() - began, 0, 500);
+	assert_int_equal(tree_kill(&all, SIGKILL, 50, &e), 901);
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
+	wait_for_count(&all, 0);
+	assert_int_equal(tree_process_state(first), 0);
+}
+
 static void
 a_stopped_process_is_seen_as_stopped(void **state)
 {
@@ -101,6 +124,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(killing_everything_is_refused_to_whoever_is_not_pid_1),
 		cmocka_unit_test(descendants_are_counted_and_spared_ones_are_not),
+		cmocka_unit_test(many_processes_are_looked_at_quickly),
 		cmocka_unit_test(a_stopped_process_is_seen_as_stopped),
 		cmocka_unit_test(proc_of_another_namespace_is_refused),
 	};
