@@ -1,10 +1,12 @@
 """The supervisor itself: what may never hold it up, end it, or leave it in a state without a way out."""
 import os
+import random
 import signal
 import subprocess
 import time
 
-from podtest import eq, ok, test, until
+from podtest import eq, ok, scale, test, until
+from podtest.proc import all_procs
 
 
 def frozen_disk(t, name):
@@ -363,3 +365,99 @@ def test_sigterm_in_every_state(t):
     p.post("/v1/restart")
     p.stop(10)
     eq(p.control("Database cluster state"), "shut down", "control file")
+
+
+def operations(p):
+    return p.status().get("operations") or p.get("/v1/operations").json()
+
+
+@test(seconds=150)
+def test_any_order_after_any_other_settles(t):
+    p = t.started()
+    for seed in range(scale(4, 60)):
+        rnd = random.Random(seed)
+        said, accepted = [], []
+        for _ in range(40):
+            what = rnd.choice(["fence", "unfence", "restart", "reload", "pause", "resume", "promote", "kill", "hup",
+                               "fence-now", "restart-now", "backend"])
+            said.append(what)
+            try:
+                if what == "kill":
+                    p.postmaster().kill(signal.SIGKILL)
+                elif what == "backend":
+                    p.postgres_tree()[-1].kill(signal.SIGKILL)
+                elif what == "hup":
+                    p.signal(signal.SIGHUP)
+                else:
+                    body = {"mode": "immediate"} if what.endswith("-now") else None
+                    a = p.post("/v1/" + what.split("-")[0], body)
+                    ok(a.status in (200, 202, 409), f"{what}: {a}")
+                    if a.status == 202:
+                        accepted.append(a.headers["Location"])
+            except (AttributeError, IndexError, ProcessLookupError):
+                pass
+            time.sleep(rnd.choice([0, 0, 0.01, 0.1, 0.4]))
+        fenced = rnd.random() < 0.5
+        p.post("/v1/resume")
+        p.post("/v1/fence" if fenced else "/v1/unfence")
+        if fenced:
+            p.wait_state("fenced", 20)
+            eq(p.postgres_tree(), [], f"seed {seed}: postgres while fenced after {said}")
+            p.order("unfence")
+        else:
+            # Kills in a row lead to a pause; restart ends it.
+            until(lambda: p.post("/v1/restart").status == 202, 20, f"seed {seed}: restart after {said}")
+        p.wait_ready(40)
+        for where in accepted[-12:]:
+            until(lambda: p.get(where).json().get("finishedAt") or p.get(where).status == 404, 20,
+                  f"seed {seed}: {where} ends; {said}")
+    eq(p.zombies(), [], "zombies")
+    p.stop()
+
+
+@test(seconds=60)
+def test_a_supervisor_that_is_not_pid_1_takes_its_own_along(t):
+    p = t.pod()
+    bystander = subprocess.Popen(["sleep", "60"])
+    child = subprocess.Popen(p.command(), env=p.environment(), cwd="/", stdout=open(p.stdout, "ab"),
+                             stderr=subprocess.STDOUT)
+    until(lambda: p.get("/readyz").status == 200, 40, "ready")
+    mine = [q for q in all_procs() if "podgres service" in q.cmdline or q.comm == "postgres"]
+    ok(len(mine) > 8, f"processes: {mine}")
+    child.kill()
+    child.wait()
+    until(lambda: not [q for q in mine if q.alive()], 8, "nothing of it is left")
+    eq(bystander.poll(), None, "the bystander lives")
+    bystander.kill()
+    bystander.wait()
+    p.start()
+    p.wait_ready()
+
+
+@test(seconds=120)
+def test_postgres_that_keeps_dying_is_held_back_and_says_so(t):
+    p = t.started()
+    paused = 0.0
+    for i in range(9):
+        until(p.postmaster, 20, "a postmaster").kill(signal.SIGKILL)
+        s = until(lambda: (lambda s: s if s["postgres"]["starts"] > i and not p.postmaster() or p.postmaster() else None)
+                  (p.status()), 5, "the end is seen")
+        began = time.monotonic()
+        until(p.postmaster, 20, "another start")
+        paused = max(paused, time.monotonic() - began)
+    ok(paused > 0.9, f"the longest pause was {paused:.2f} s")
+    p.wait_ready()
+
+
+@test(seconds=60)
+def test_a_short_watchdog_does_not_bark_under_load(t):
+    p = t.started(args=["--watchdog", "2s"])
+    master = p.postmaster().pid
+    hogs = [subprocess.Popen(["sh", "-c", "while :; do :; done"]) for _ in range(12)]
+    try:
+        time.sleep(12)
+    finally:
+        for h in hogs:
+            h.kill()
+            h.wait()
+    eq((p.postmaster() or p.init).pid, master, "the postmaster")
