@@ -100,6 +100,9 @@ struct sv {
 	bool quit; /* SIGQUIT */
 	struct sv_fence fence;
 	uint32_t op_mark[SHARED_OPERATIONS]; /* pg_starts when the operation began */
+	bool want_words;                     /* of a postgres that did not come up */
+	bool upgrading;                      /* the new program is being asked */
+	bool resumed; /* this program took over from another in the same process */
 	bool done;
 	int exit_code;
 };
@@ -118,7 +121,8 @@ void sv_teardown(struct sv *sv);
 /* sv_services.c */
 void sv_services_start(struct sv *sv);
 void sv_services_tick(struct sv *sv);
-void sv_services_stop(struct sv *sv); /* at the very end; bounded */
+void sv_services_end(struct sv *sv, int64_t logger_ms); /* logger_ms: what it may take to drain */
+void sv_services_stop(struct sv *sv);                   /* at the very end; bounded */
 void sv_poke(struct sv *sv, enum service_id id);
 void sv_tell(struct sv *sv, enum service_id id, const struct channel_msg *msg);
 size_t sv_spared(const struct sv *sv, pid_t *out, size_t max);
@@ -135,7 +139,9 @@ void sv_jobs_init(struct sv *sv);
 /* sv_postgres.c */
 void sv_pg_init(struct sv *sv);
 void sv_pg_start(struct sv *sv);
-void sv_pg_look(struct sv *sv); /* the monitor has news */
+int sv_pg_adopt(struct sv *sv, pid_t pid, struct err *e) MUSTCHECK; /* one that runs already */
+void sv_pg_words_late(struct sv *sv); /* the reason of an early end, once the logger has it */
+void sv_pg_look(struct sv *sv);       /* the monitor has news */
 void sv_pg_stop(struct sv *sv, enum ladder_cause cause);
 void sv_pg_next_rung(struct sv *sv);
 int64_t sv_budget_ms(const struct sv *sv);

@@ -131,12 +131,9 @@ gather_volume(struct configure *c)
 }
 
 static int
-wanted_port(const struct spec *spec)
+wanted_port(const struct spec *spec, const struct run_options *opt)
 {
-	const char *text = getenv("PGPORT");
-	int port = text ? atoi(text) : 0;
-
-	return conf_port(spec, port > 0 && port <= 65535 ? port : 5432);
+	return conf_port(spec, opt->port > 0 && opt->port <= 65535 ? (int)opt->port : 5432);
 }
 
 /* Peer authentication needs a name for the uid; an arbitrary uid may have none. */
@@ -186,7 +183,7 @@ configure_gather(struct configure *c, struct err *e)
 	c->in.manifest = opt->config[0] != '\0';
 	c->in.file = c->hba.file = opt->config;
 	c->in.cluster_name = c->in.member = opt->pod_name;
-	c->in.port = c->plan->port = wanted_port(c->spec);
+	c->in.port = c->plan->port = wanted_port(c->spec, c->job->opt);
 	c->in.huge_pages_off = c->plan->huge_pages_off;
 	c->in.base = &c->base;
 	c->in.auto_conf = &c->auto_conf;

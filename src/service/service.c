@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "service/exec_postgres.h"
 #include "service/frame.h"
+#include "service/sv_upgrade.h"
 #include "service/logger_out.h"
 #include "sys/channel.h"
 
@@ -118,6 +119,8 @@ service_main(int argc, char **argv)
 
 	if (argc == 2 && strcmp(argv[1], "postgres") == 0)
 		return exec_postgres_main();
+	if (argc == 3 && strcmp(argv[1], "baton") == 0)
+		return sv_baton_ask(argv[2]);
 	if (id == SERVICES) {
 		fprintf(stderr, "podgres service: started by `podgres run` and by nothing else\n");
 		return 64;

@@ -25,6 +25,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "service/sv.h"
+#include "service/sv_upgrade.h"
 
 #define SV_TICK_MS 1000
 #define SV_SETTLED_MS 60000 /* postgres that ran so long has no crash history */
@@ -278,6 +279,7 @@ sv_on_tick(struct loop_timer *t, void *arg)
 	sv_services_tick(sv);
 	sv_fence_again(sv);
 	sv_wake_boot(sv);
+	sv_pg_words_late(sv);
 	sv_pg_look(sv);
 }
 
@@ -362,6 +364,9 @@ sv_on_signal(struct loop_fd *src, uint32_t events, void *arg)
 		case SIGUSR1:
 			sv_dump(sv);
 			break;
+		case SIGUSR2:
+			sv_upgrade(sv);
+			break;
 		default:
 			break;
 		}
@@ -385,6 +390,17 @@ sv_on_inotify(struct loop_fd *src, uint32_t events, void *arg)
 
 /* ---- life ---- */
 
+static void
+sv_begin_state(struct sv *sv)
+{
+	sv->fence.written = -1;
+	sv->st.state = FSM_BOOT;
+	sv->st.since_wall_us = clock_wall_us();
+	sv->st.since_boot_ns = clock_boot_ns();
+	sv->st.tree_gone = true;
+	sv_reason(sv, "%s", fsm_state_sentence(FSM_BOOT));
+}
+
 static int
 sv_begin(struct sv *sv, struct err *e)
 {
@@ -403,17 +419,16 @@ sv_begin(struct sv *sv, struct err *e)
 		loop_add(sv->loop, loop_fd_init(&sv->inotify_src, sv_on_inotify, sv), sv->inotify,
 			EPOLLIN, e) < 0)
 		return -1;
-	sv->fence.written = -1;
-	sv->st.state = FSM_BOOT;
-	sv->st.since_wall_us = clock_wall_us();
-	sv->st.since_boot_ns = clock_boot_ns();
-	sv->st.tree_gone = true;
-	sv_reason(sv, "%s", fsm_state_sentence(FSM_BOOT));
+	if (sv->resumed && sv_baton_resume(sv, e) < 0)
+		return -1;
+	if (!sv->resumed)
+		sv_begin_state(sv);
 	sv_flush(sv);
 	sv->dirty = true; /* the services' pids come next */
 	sv_services_start(sv);
 	sv_on_tick(&sv->tick, sv);
-	sv_flag_next(sv); /* reads the fence flag before anything else */
+	if (!sv->resumed)
+		sv_flag_next(sv); /* reads the fence flag before anything else */
 	return 0;
 }
 

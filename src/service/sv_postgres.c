@@ -96,18 +96,37 @@ sv_exit_code(struct sv *sv)
 	sv->exit_code = clean ? 0 : 1;
 }
 
+/* The gravest line of this start: a FATAL of a client's own session says nothing about an end that
+ * came later, so after a start that succeeded only a PANIC counts. */
 static void
-sv_last_words(const struct sv *sv, char *out, size_t size)
+sv_last_words(const struct sv *sv, bool early, char *out, size_t size)
 {
 	static struct log_facts log;
-	static const char *const grave[] = {"PANIC", "FATAL"};
 
 	out[0] = '\0';
 	shared_read(sv->board, SEC_LOG, &log);
-	for (size_t g = 0; g < ARRAY_LEN(grave) && !*out; g++)
-		for (uint32_t i = 0; i < log.count && i < LOG_LAST_LINES; i++)
-			if (strstr(log.line[i], grave[g]))
-				snprintf(out, size, "%s", log.line[i]);
+	for (uint32_t i = 0; i < log.count && i < LOG_LAST_LINES; i++) {
+		const char *line = log.line[i];
+
+		if (strstr(line, "starting PostgreSQL"))
+			out[0] = '\0';
+		else if (strstr(line, "PANIC") || (early && strstr(line, "FATAL")))
+			snprintf(out, size, "%s", line);
+	}
+}
+
+/* The logger may still have been reading when postgres was gone. */
+void
+sv_pg_words_late(struct sv *sv)
+{
+	char words[LOG_LAST_BYTES];
+
+	if (!sv->want_words || sv->pg || (sv->st.state != FSM_FAILED && sv->st.state != FSM_BOOT))
+		return;
+	sv->want_words = false;
+	sv_last_words(sv, sv->st.state == FSM_FAILED, words, sizeof(words));
+	if (*words)
+		sv_reason(sv, "%s: %s", fsm_state_sentence((enum fsm_state)sv->st.state), words);
 }
 
 static void
@@ -130,7 +149,8 @@ sv_gone(struct sv *sv)
 	sv->st.stop_deadline_ns = 0;
 	if (ev == FSM_EV_EXIT_STOP)
 		sv_exit_code(sv);
-	sv_last_words(sv, words, sizeof(words));
+	sv_last_words(sv, ev == FSM_EV_EXIT_EARLY, words, sizeof(words));
+	sv->want_words = !*words && ev == FSM_EV_EXIT_EARLY;
 	sv_event(sv, ev, ev == FSM_EV_EXIT_EARLY || ev == FSM_EV_EXIT_RUN ? words : NULL);
 	sv_main_next(sv);
 	sv_publish(sv);
@@ -247,6 +267,17 @@ sv_lock_data(struct sv *sv)
 	close(fd);
 }
 
+static void
+sv_pidfd_open(struct sv *sv)
+{
+	struct err e;
+
+	sv->pidfd = (int)syscall(SYS_pidfd_open, proc_pid(sv->pg), 0);
+	if (sv->pidfd >= 0 && loop_add(sv->loop, loop_fd_init(&sv->pidfd_src, sv_on_pidfd, sv),
+				      sv->pidfd, EPOLLIN, &e) < 0)
+		sv_pidfd_close(sv);
+}
+
 static int
 sv_pg_spawn(struct sv *sv, struct err *e)
 {
@@ -272,10 +303,18 @@ sv_pg_spawn(struct sv *sv, struct err *e)
 	shared_write(sv->board, SEC_SUPERVISOR, &sv->st);
 	if (proc_start(sv->procs, &spec, &sv->pg, e) < 0)
 		return -1;
-	sv->pidfd = (int)syscall(SYS_pidfd_open, proc_pid(sv->pg), 0);
-	if (sv->pidfd >= 0 && loop_add(sv->loop, loop_fd_init(&sv->pidfd_src, sv_on_pidfd, sv),
-				      sv->pidfd, EPOLLIN, e) < 0)
-		sv_pidfd_close(sv);
+	sv_pidfd_open(sv);
+	return 0;
+}
+
+int
+sv_pg_adopt(struct sv *sv, pid_t pid, struct err *e)
+{
+	const struct proc_spec spec = {.name = "postgres", .on_exit = sv_pg_on_exit, .arg = sv};
+
+	if (proc_adopt(sv->procs, pid, &spec, &sv->pg, e) < 0)
+		return -1;
+	sv_pidfd_open(sv);
 	return 0;
 }
 

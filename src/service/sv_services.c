@@ -311,13 +311,11 @@ sv_service_lives(struct sv *sv, enum service_id id, int64_t until_ms)
 /* The logger goes last and may finish what is in the pipe: its channel closes, it drains, it ends.
  */
 void
-sv_services_stop(struct sv *sv)
+sv_services_end(struct sv *sv, int64_t logger_ms)
 {
-	int64_t until = clock_boot_ms() + SV_STOP_LOGGER_MS;
+	int64_t until = clock_boot_ms() + logger_ms;
 	struct err e;
 
-	if (!sv->loop || !sv->procs)
-		return;
 	sv->done = true;
 	for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++) {
 		loop_timer_off(&sv->child[i].again);
@@ -329,6 +327,16 @@ sv_services_stop(struct sv *sv)
 		(void)!proc_signal(sv->child[SERVICE_LOGGER].proc, SIGKILL, &e);
 	for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++)
 		(void)sv_service_lives(sv, (enum service_id)i, until + 500);
+}
+
+void
+sv_services_stop(struct sv *sv)
+{
+	struct err e;
+
+	if (!sv->loop || !sv->procs)
+		return;
+	sv_services_end(sv, SV_STOP_LOGGER_MS);
 	if (sv->opt.is_init)
 		(void)!tree_kill_everything(&e);
 }

@@ -22,6 +22,7 @@
 #include "base/log.h"
 #include "pg/pgdata.h"
 #include "service/sv.h"
+#include "service/sv_upgrade.h"
 #include "sys/file.h"
 #include "sys/lock.h"
 
@@ -51,7 +52,7 @@ sv_raise(int *fd, struct err *e)
 static int
 sv_open_signals(struct sv *sv, struct err *e)
 {
-	static const int ours[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGCHLD};
+	static const int ours[] = {SIGTERM, SIGINT, SIGQUIT, SIGHUP, SIGUSR1, SIGUSR2, SIGCHLD};
 	sigset_t set;
 
 	/* SIGPIPE and the rest that could end us are blocked and never read. */
@@ -445,18 +446,26 @@ sv_setup_board(struct sv *sv, struct err *e)
 	return proc_set_new(&sv->procs, e);
 }
 
+/* What an upgrade hands on: it is open, locked and in use. */
+static int
+sv_setup_outside(struct sv *sv, struct err *e)
+{
+	if (sv_setup_volume(sv, e) < 0 || sv_make_folders(sv, e) < 0 || sv_open_log(sv, e) < 0)
+		return -1;
+	if (sv_listen_control(sv, e) < 0 ||
+		sv_listen_tcp(sv, SV_LISTEN_HTTP, sv->opt.listen, e) < 0)
+		return -1;
+	return sv_listen_tcp(sv, SV_LISTEN_METRICS, sv->opt.metrics_listen, e);
+}
+
 int
 sv_setup(struct sv *sv, const struct run_options *opt, struct err *e)
 {
 	sv_clear(sv);
 	sv->opt = *opt;
-	if (sv_setup_process(sv, e) < 0 || sv_setup_volume(sv, e) < 0)
+	if (sv_baton_take(sv, e) < 0 || sv_setup_process(sv, e) < 0)
 		return -1;
-	if (sv_make_folders(sv, e) < 0 || sv_open_log(sv, e) < 0)
-		return -1;
-	if (sv_listen_control(sv, e) < 0 ||
-		sv_listen_tcp(sv, SV_LISTEN_HTTP, sv->opt.listen, e) < 0 ||
-		sv_listen_tcp(sv, SV_LISTEN_METRICS, sv->opt.metrics_listen, e) < 0)
+	if (!sv->resumed && sv_setup_outside(sv, e) < 0)
 		return -1;
 	if (sv_open_own_log(sv, e) < 0 || sv_watch_config(sv, e) < 0)
 		return -1;
