@@ -69,10 +69,10 @@ def test_usage_errors_exit_64_and_configuration_errors_78(t):
     out = t.pod("usage").cli("run", "--lissen", "x", check=False)
     eq(out.returncode, 64, "unknown option")
     ok("--listen" in out.stderr + out.stdout, "the nearest option is named")
-    p = t.pod("config", manifest="apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nspec: {instances: many}\n")
+    p = t.pod("config", manifest="apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: config}\nspec: {instances: many}\n")
     p.start()
     eq(p.wait(20), 78, "broken manifest at the first start")
-    ok("cluster.yaml:3:" in p.log_text(), "the place in the file is named")
+    ok("cluster.yaml:4:" in p.log_text(), "the place in the file is named")
 
 
 def test_postgres_gets_no_descriptors_or_secrets_of_ours(t):
