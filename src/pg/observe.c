@@ -11,109 +11,113 @@
 
 #include "base/defs.h"
 
-#define US(time) "(extract(epoch FROM " time ") * 1000000)::bigint"
-#define IF_RECOVERY(what) "CASE WHEN r THEN " what " END"
-#define IF_PRIMARY(what) "CASE WHEN NOT r THEN " what " END"
+/* Times become microseconds since 1970 here. */
+static const char position[] =
+	"SELECT r,"
+	" CASE WHEN r THEN pg_is_wal_replay_paused() END,"
+	" CASE WHEN NOT r THEN pg_current_wal_lsn() END,"
+	" CASE WHEN NOT r THEN pg_current_wal_insert_lsn() END,"
+	" CASE WHEN NOT r THEN pg_current_wal_flush_lsn() END,"
+	" CASE WHEN NOT r THEN pg_walfile_name(pg_current_wal_lsn()) END,"
+	" pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(),"
+	" (extract(epoch FROM pg_last_xact_replay_timestamp()) * 1000000)::bigint,"
+	" pg_conf_load_time(),"
+	" w.status, w.written_lsn, w.flushed_lsn, w.latest_end_lsn,"
+	" CASE WHEN r THEN (SELECT greatest(c.timeline_id, m.min_recovery_end_timeline,"
+	" w.received_tli) FROM pg_control_checkpoint() c, pg_control_recovery() m) END,"
+	" current_setting('podgres.config_hash', true),"
+	" (SELECT count(*) FROM pg_stat_get_wal_senders())"
+	" FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) x"
+	" LEFT JOIN pg_stat_get_wal_receiver() w ON true";
+
+static const char load[] = "SELECT count(*) FILTER (WHERE backend_type = 'client backend'),"
+			   " count(*) FILTER (WHERE lower(wait_event) IN"
+			   " ('walwrite', 'walsync', 'walinitwrite', 'walinitsync'))"
+			   " FROM pg_stat_get_activity(NULL)";
+
+static const char settings[] =
+	"SELECT current_setting('max_connections'),"
+	" current_setting('superuser_reserved_connections'),"
+	" coalesce(current_setting('reserved_connections', true), '0'),"
+	" current_setting('archive_mode'), current_setting('primary_conninfo') <> '',"
+	" (extract(epoch FROM pg_postmaster_start_time()) * 1000000)::bigint";
+
+/* A setting that was taken out of the files goes back to its default. */
+static const char pending[] =
+	"SELECT s.name, current_setting(s.name), coalesce(f.setting, s.boot_val, ''),"
+	" count(*) OVER ()"
+	" FROM pg_settings s LEFT JOIN"
+	" (SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting"
+	" FROM pg_file_settings ORDER BY lower(name), seqno DESC) f"
+	" ON f.name = lower(s.name)"
+	" WHERE s.pending_restart ORDER BY 1 LIMIT 16";
+
+static const char replicas[] =
+	"SELECT application_name, state, sync_state, host(client_addr), usename,"
+	" sent_lsn, write_lsn, flush_lsn, replay_lsn,"
+	" write_lag, flush_lag, replay_lag, sync_priority, count(*) OVER ()"
+	" FROM pg_stat_replication ORDER BY application_name, pid LIMIT 16";
+
+static const char slots[] =
+	"SELECT slot_name, plugin, slot_type, database, wal_status, datoid,"
+	" xmin, catalog_xmin, restart_lsn, safe_wal_size, active, count(*) OVER ()"
+	" FROM pg_replication_slots ORDER BY slot_name LIMIT 32";
+
+static const char archiver[] =
+	"SELECT last_archived_wal, (extract(epoch FROM last_archived_time) * 1000000)::bigint,"
+	" last_failed_wal, (extract(epoch FROM last_failed_time) * 1000000)::bigint"
+	" FROM pg_stat_archiver";
+
+/* Up to version 14 databases record no version of their own. */
+static const char collation_none[] = "SELECT NULL, NULL, NULL, 0 WHERE false";
+
+static const char collation[] = "SELECT datname, datcollversion, v, count(*) OVER ()"
+				" FROM pg_database d, pg_database_collation_actual_version(d.oid) v"
+				" WHERE datcollversion <> v ORDER BY datname LIMIT 16";
+
+/* A connection limit of -2 marks a database that was half dropped. */
+static const char databases[] =
+	"SELECT datname FROM pg_database"
+	" WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname LIMIT 256";
+
+/* Only collations that an index stands on: initdb makes hundreds that nobody uses. */
+#define INSIDE                                                       \
+	"SELECT current_database(), c.collversion, v, 1"             \
+	" FROM pg_collation c, pg_collation_actual_version(c.oid) v" \
+	" WHERE c.collversion <> v AND ("                            \
+	"EXISTS (SELECT FROM pg_index i WHERE c.oid = ANY (i.indcollation))"
+#define INSIDE_END ") ORDER BY c.collname LIMIT 1"
+
+/* That of the database itself is found by the name of its locale. */
+static const char inside_14[] =
+	INSIDE " OR c.collprovider = 'c' AND lower(replace(c.collcollate, '-', '')) ="
+	       " (SELECT lower(replace(datcollate, '-', '')) FROM pg_database"
+	       " WHERE datname = current_database())" INSIDE_END;
+
+static const char inside[] = INSIDE INSIDE_END;
+
+/* Takes a transaction id, so that the commit is flushed (synchronous_commit is local). */
+static const char write_test[] = "SELECT pg_logical_emit_message(true, 'podgres', 'promoted')";
 
 /* One text serves from its version on, until a later row of the same question. */
 static const struct question {
 	enum observe q;
 	int since; /* server_version_num */
 	const char *text;
-} questions[] =
-	{
-		{OBSERVE_POSITION, 0,
-			"SELECT r,"
-			" " IF_RECOVERY("pg_is_wal_replay_paused()") ","
-								     " " IF_PRIMARY(
-									     "pg_current_"
-									     "wal_lsn()") ","
-											  " " IF_PRIMARY(
-												  "pg_current_wal_insert_lsn()") ","
-																 " " IF_PRIMARY(
-																	 "pg_current_wal_flush_lsn()") ","
-																				       " " IF_PRIMARY(
-																					       "pg_walfile_name(pg_current_wal_lsn())") ","
-																											" pg_last_wal_receive_lsn(), pg_last_wal_replay_lsn(),"
-																											" " US(
-																												"pg_last_xact_replay_timestamp()") ","
-																																   " pg_conf_load_time(),"
-																																   " w.status, w.written_lsn, w.flushed_lsn, w.latest_end_lsn,"
-																																   " " IF_RECOVERY(
-																																	   "(SELECT greatest(c.timeline_id, m.min_recovery_end_timeline,"
-																																	   " w.received_tli)"
-																																	   " FROM pg_control_checkpoint() c, pg_control_recovery() m)") ","
-																																									" current_setting('podgres.config_hash', true),"
-																																									" (SELECT count(*) FROM pg_stat_get_wal_senders())"
-																																									" FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) x"
-																																									" LEFT JOIN pg_stat_get_wal_receiver() w ON true"},
-		{OBSERVE_LOAD, 0,
-			"SELECT count(*) FILTER (WHERE backend_type = 'client backend'),"
-			" count(*) FILTER (WHERE lower(wait_event) IN"
-			" ('walwrite', 'walsync', 'walinitwrite', 'walinitsync'))"
-			" FROM pg_stat_get_activity(NULL)"},
-		{OBSERVE_SETTINGS, 0,
-			"SELECT current_setting('max_connections'),"
-			" current_setting('superuser_reserved_connections'),"
-			" coalesce(current_setting('reserved_connections', true), '0'),"
-			" current_setting('archive_mode'),"
-			" current_setting('primary_conninfo') <> '',"
-			" " US("pg_postmaster_start_time()")},
-		/* A setting that was taken out of the files goes back to its default. */
-		{OBSERVE_PENDING, 0,
-			"SELECT s.name, current_setting(s.name), coalesce(f.setting, s.boot_val, "
-			"''),"
-			" count(*) OVER ()"
-			" FROM pg_settings s LEFT JOIN"
-			" (SELECT DISTINCT ON (lower(name)) lower(name) AS name, setting"
-			" FROM pg_file_settings ORDER BY lower(name), seqno DESC) f"
-			" ON f.name = lower(s.name)"
-			" WHERE s.pending_restart ORDER BY 1 LIMIT 16"},
-		{OBSERVE_REPLICAS, 0,
-			"SELECT application_name, state, sync_state, host(client_addr), usename,"
-			" sent_lsn, write_lsn, flush_lsn, replay_lsn,"
-			" write_lag, flush_lag, replay_lag, sync_priority, count(*) OVER ()"
-			" FROM pg_stat_replication ORDER BY application_name, pid LIMIT 16"},
-		{OBSERVE_SLOTS, 0,
-			"SELECT slot_name, plugin, slot_type, database, wal_status, datoid,"
-			" xmin, catalog_xmin, restart_lsn, safe_wal_size, active, count(*) OVER ()"
-			" FROM pg_replication_slots ORDER BY slot_name LIMIT 32"},
-		{OBSERVE_ARCHIVER, 0,
-			"SELECT last_archived_wal, " US(
-				"last_archived_time") ","
-						      " last_failed_wal, " US(
-							      "last_failed_time") " FROM "
-										  "pg_stat_"
-										  "archiver"},
-		/* Up to version 14 databases record no version of their own. */
-		{OBSERVE_COLLATION, 0, "SELECT NULL, NULL, NULL, 0 WHERE false"},
-		{OBSERVE_COLLATION, 150000,
-			"SELECT datname, datcollversion, v, count(*) OVER ()"
-			" FROM pg_database d, pg_database_collation_actual_version(d.oid) v"
-			" WHERE datcollversion <> v ORDER BY datname LIMIT 16"},
-		{OBSERVE_DATABASES, 0,
-			"SELECT datname FROM pg_database"
-			" WHERE datallowconn AND datconnlimit <> -2 ORDER BY datname LIMIT 256"},
-		/* Only collations that an index stands on: a dump of initdb has hundreds that
-		 * nobody uses. Up to version 14 that of the database itself is found by the name of
-		 * its locale. */
-		{OBSERVE_INSIDE, 0,
-			"SELECT current_database(), c.collversion, v, 1"
-			" FROM pg_collation c, pg_collation_actual_version(c.oid) v"
-			" WHERE c.collversion <> v AND (EXISTS"
-			" (SELECT FROM pg_index i WHERE c.oid = ANY (i.indcollation))"
-			" OR c.collprovider = 'c' AND lower(replace(c.collcollate, '-', '')) ="
-			" (SELECT lower(replace(datcollate, '-', '')) FROM pg_database"
-			" WHERE datname = current_database())) ORDER BY c.collname LIMIT 1"},
-		{OBSERVE_INSIDE, 150000,
-			"SELECT current_database(), c.collversion, v, 1"
-			" FROM pg_collation c, pg_collation_actual_version(c.oid) v"
-			" WHERE c.collversion <> v AND EXISTS"
-			" (SELECT FROM pg_index i WHERE c.oid = ANY (i.indcollation))"
-			" ORDER BY c.collname LIMIT 1"},
-		/* Takes a transaction id, so that the commit is flushed (synchronous_commit is
-		   local). */
-		{OBSERVE_WRITE, 0, "SELECT pg_logical_emit_message(true, 'podgres', 'promoted')"},
+} questions[] = {
+	{OBSERVE_POSITION, 0, position},
+	{OBSERVE_LOAD, 0, load},
+	{OBSERVE_SETTINGS, 0, settings},
+	{OBSERVE_PENDING, 0, pending},
+	{OBSERVE_REPLICAS, 0, replicas},
+	{OBSERVE_SLOTS, 0, slots},
+	{OBSERVE_ARCHIVER, 0, archiver},
+	{OBSERVE_COLLATION, 0, collation_none},
+	{OBSERVE_COLLATION, 150000, collation},
+	{OBSERVE_DATABASES, 0, databases},
+	{OBSERVE_INSIDE, 0, inside_14},
+	{OBSERVE_INSIDE, 150000, inside},
+	{OBSERVE_WRITE, 0, write_test},
 };
 
 static const char *const names[OBSERVE_ALL] = {

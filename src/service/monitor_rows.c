@@ -8,6 +8,7 @@
 
 #include "base/clock.h"
 #include "core/lineage.h"
+#include "core/pending.h"
 
 static uint64_t
 rows_lsn(const struct sql *r, int row, int col)
@@ -131,19 +132,6 @@ rows_settings(struct monitor *m, const struct sql *r)
 	f->server_version_num = sql_server_version(r);
 }
 
-/* The five that a standby must not have lower than its primary (PostgreSQL, "Hot Standby"). */
-static bool
-rows_is_decrease(const struct plan_pending *p)
-{
-	static const char *const sensitive[] = {"max_connections", "max_worker_processes",
-		"max_wal_senders", "max_prepared_transactions", "max_locks_per_transaction"};
-
-	for (size_t i = 0; i < ARRAY_LEN(sensitive); i++)
-		if (strcmp(p->name, sensitive[i]) == 0)
-			return strtol(p->new_value, NULL, 10) < strtol(p->old_value, NULL, 10);
-	return false;
-}
-
 static void
 rows_pending(struct monitor *m, const struct sql *r)
 {
@@ -158,7 +146,7 @@ rows_pending(struct monitor *m, const struct sql *r)
 		COPY(r, i, PENDING_NAME, p->name);
 		COPY(r, i, PENDING_OLD, p->old_value);
 		COPY(r, i, PENDING_NEW, p->new_value);
-		f->pending_decrease |= rows_is_decrease(p);
+		f->pending_decrease |= pending_is_decrease(p->name, p->old_value, p->new_value);
 	}
 }
 
