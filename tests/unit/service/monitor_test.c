@@ -5,140 +5,18 @@
 
 #include <cmocka.h>
 
-#include "base/log.h"
-#include "service/monitor.h"
-#include "sys/channel.h"
-
-#include "../pg/pg_fixture.h"
-
-/* The monitor as the frame runs it, but for the process: the test turns its loop. */
-struct bench {
-	struct pg pg;
-	struct run_options opt;
-	struct service s;
-	struct supervisor_status sup;
-	struct pg_facts facts; /* as last read from the board */
-	struct monitor *m;
-	struct loop_timer tick;
-	int peer; /* the supervisor's end of the channel */
-	unsigned pokes;
-};
+#include "monitor_bench.h"
 
 static struct bench bench;
-
-typedef bool condition(const struct pg_facts *f);
-
-static void
-bench_tick(struct loop_timer *t, void *arg)
-{
-	struct bench *b = arg;
-
-	loop_timer_in(b->s.loop, t, 1000);
-	monitor_tick(b->m);
-}
-
-static void
-bench_pokes(struct bench *b)
-{
-	struct channel_msg msg;
-	struct err e;
-
-	while (channel_recv(b->peer, &msg, &e) > 0)
-		b->pokes += msg.type == MSG_POKE;
-}
-
-/* Milliseconds until the board shows it. */
-static int64_t
-until(struct bench *b, condition *is, int64_t limit_ms)
-{
-	int64_t from = clock_boot_ms();
-	struct err e;
-
-	for (;;) {
-		shared_read(b->s.board, SEC_POSTGRES, &b->facts);
-		bench_pokes(b);
-		if (is(&b->facts))
-			return clock_boot_ms() - from;
-		if (clock_boot_ms() - from > limit_ms)
-			break;
-		assert_int_equal(loop_turn(b->s.loop, 50, &e), 0);
-	}
-	fail_msg("not within %lld ms; accept %u known %d recovery %d timeline %u problem '%s'",
-		(long long)limit_ms, b->facts.accept, b->facts.known, b->facts.in_recovery,
-		b->facts.timeline, b->facts.problem);
-	return -1;
-}
-
-static void
-supervisor_says(struct bench *b)
-{
-	shared_write(b->s.board, SEC_SUPERVISOR, &b->sup);
-	monitor_news(b->m);
-}
-
-static void
-bench_start(struct bench *b)
-{
-	pg_start(&b->pg);
-	b->sup.pg_pid = b->pg.pid;
-	b->sup.pg_started_boot_ns = clock_boot_ns();
-	b->sup.pg_phase = PG_PHASE_STARTING;
-	supervisor_says(b);
-}
-
-static void
-bench_stopped(struct bench *b)
-{
-	b->sup.pg_pid = 0;
-	b->sup.pg_phase = PG_PHASE_DOWN;
-	supervisor_says(b);
-}
-
-static void
-bench_open(struct bench *b)
-{
-	int fds[2];
-	struct err e;
-
-	memset(b, 0, sizeof(*b));
-	pg_init(&b->pg);
-	snprintf(b->opt.pgdata, sizeof(b->opt.pgdata), "%s", b->pg.data);
-	snprintf(b->sup.plan.socket_dir, sizeof(b->sup.plan.socket_dir), "%s", b->pg.dir);
-	snprintf(b->sup.plan.superuser, sizeof(b->sup.plan.superuser), "postgres");
-	b->sup.plan.port = 5432;
-	b->sup.plan.major = b->pg.major;
-	b->sup.plan.timeline = 1;
-	b->sup.plan.wal_segment_bytes = 16 << 20;
-	b->s.id = SERVICE_MONITOR;
-	b->s.opt = &b->opt;
-	assert_int_equal(board_create(&b->s.board, shared_sizes, SECTIONS, &e), 0);
-	assert_int_equal(loop_new(&b->s.loop, &e), 0);
-	assert_int_equal(channel_pair(fds, &e), 0);
-	b->s.channel.fd = fds[0];
-	b->peer = fds[1];
-	assert_int_equal(monitor_new(&b->m, &b->s, &e), 0);
-	loop_timer_init(&b->tick, bench_tick, b);
-	loop_timer_in(b->s.loop, &b->tick, 0);
-}
-
-static void
-bench_close(struct bench *b)
-{
-	b->m = monitor_free(b->m);
-	pg_stop(&b->pg, SIGQUIT);
-	b->s.loop = loop_free(b->s.loop);
-	b->s.board = board_free(b->s.board);
-	close(b->peer);
-	close(b->s.channel.fd);
-	pg_remove(&b->pg);
-}
 
 static int
 setup(void **state)
 {
 	log_init(&(struct log_config){
 		.logger = "monitor", .pod = "", .level = LOG_WARNING, .text = true, .fd = -1});
-	bench_open(&bench);
+	memset(&bench, 0, sizeof(bench));
+	pg_init(&bench.pg);
+	bench_attach(&bench);
 	*state = &bench;
 	return 0;
 }
@@ -150,60 +28,10 @@ teardown(void **state)
 	return 0;
 }
 
-/* ---- another session, for the test itself ---- */
-
-static struct sql *
-session(struct bench *b, const char *application)
-{
-	const struct sql_spec spec = {.host = b->pg.dir,
-		.port = 5432,
-		.user = "postgres",
-		.database = "postgres",
-		.application = application,
-		.settings = ""};
-	struct sql *c = NULL;
-	struct err e = {0};
-
-	assert_int_equal(sql_open(&c, &b->m->pq, &spec, clock_boot_ns() + 5000 * MS_NS, &e), 0);
-	if (sql_wait(c, &e) < 0)
-		c = sql_close(c);
-	return c;
-}
-
-static void
-run_sql(struct bench *b, const char *text)
-{
-	AUTO(sql_close) struct sql *c = session(b, "test");
-	struct err e = {0};
-
-	assert_non_null(c);
-	if (sql_ask(c, text, clock_boot_ns() + 10000 * MS_NS, &e) < 0)
-		fail_msg("%s: %s", text, e.msg);
-}
-
-static int64_t
-ask_number(struct bench *b, const char *text)
-{
-	AUTO(sql_close) struct sql *c = session(b, "test");
-	struct err e = {0};
-
-	assert_non_null(c);
-	assert_int_equal(sql_ask(c, text, clock_boot_ns() + 5000 * MS_NS, &e), 0);
-	return sql_int(c, 0, 0, 0);
-}
-
 /* ---- conditions ---- */
-
-#define CONDITION(name, holds)                     \
-	static bool name(const struct pg_facts *f) \
-	{                                          \
-		return holds;                      \
-	}
 
 CONDITION(files_seen, f->control_bytes > 0 && f->disk_wal_total > 0)
 CONDITION(accepts, f->accept == PG_ACCEPT_YES)
-CONDITION(is_known, f->known && f->accept == PG_ACCEPT_YES && f->max_connections > 0)
-CONDITION(all_is_well, is_known(f) && f->problem[0] == '\0')
 CONDITION(two_pending, f->pending_count == 2)
 CONDITION(none_pending, f->pending_count == 0)
 CONDITION(hash_seen, strcmp(f->config_hash, "abc") == 0)
@@ -218,14 +46,10 @@ CONDITION(one_collation, f->collations == 1)
 CONDITION(icu_differs, f->collations == 1 && strcmp(f->collation[0].database, "icu") == 0 &&
 			       strcmp(f->collation[0].recorded, "0.2") == 0)
 CONDITION(just_asked, all_is_well(f) && f->query_ok_ns > 0)
+CONDITION(is_locked_out, strstr(f->problem, "does not let podgres in"))
 CONDITION(not_accepting, f->accept != PG_ACCEPT_YES)
 CONDITION(is_stopping, f->accept == PG_ACCEPT_STOPPING)
 CONDITION(is_down, f->pid == 0 && f->accept == PG_ACCEPT_NO)
-CONDITION(is_replaying, f->redo && f->redo_progress >= 0 && strstr(f->problem, "replays WAL"))
-CONDITION(follows, is_known(f) && f->in_recovery)
-CONDITION(has_written, f->written_lsn > 0)
-CONDITION(has_history, f->histories == 1)
-CONDITION(hot_standby_is_off, strstr(f->problem, "hot_standby"))
 
 /* ---- tests: they follow one another ---- */
 
@@ -465,6 +289,42 @@ a_missing_or_replaced_control_file_is_noticed(void **state)
 }
 
 static void
+reject_everybody(struct bench *b, const char *line)
+{
+	char path[128];
+	FILE *f;
+
+	snprintf(path, sizeof(path), "%s/pg_hba.conf", b->pg.data);
+	f = fopen(path, "we");
+	assert_non_null(f);
+	assert_true(fputs(line, f) >= 0);
+	assert_int_equal(fclose(f), 0);
+	kill(b->pg.pid, SIGHUP);
+}
+
+static void
+a_server_that_does_not_let_it_in_is_explained(void **state)
+{
+	struct bench *b = *state;
+	AUTO(sql_close) struct sql *c = session(b, "test");
+	struct err e = {0};
+
+	assert_non_null(c);
+	reject_everybody(b, "local all all reject\n");
+	for (AUTO(sql_close) struct sql *other = NULL; (other = session(b, "test"));)
+		other = sql_close(other);
+	assert_int_equal(sql_ask(c,
+				 "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+				 " WHERE application_name = 'podgres-monitor'",
+				 clock_boot_ns() + 5000 * MS_NS, &e),
+		0);
+	until(b, is_locked_out, 3000);
+	assert_int_equal(b->facts.accept, PG_ACCEPT_UNKNOWN);
+	reject_everybody(b, "local all all trust\nlocal replication all trust\n");
+	until(b, all_is_well, 3000);
+}
+
+static void
 after_a_crash_of_a_backend_it_comes_back(void **state)
 {
 	struct bench *b = *state;
@@ -492,90 +352,6 @@ a_smart_shutdown_does_not_wait_for_the_monitor(void **state)
 	until(b, is_down, 100);
 }
 
-/* The startup process is held while it replays, so that the ticks can see it. */
-static void
-crash_recovery_shows_its_progress(void **state)
-{
-	struct bench *b = *state;
-	struct procfs_startup s = {0};
-	int64_t moved_ns;
-
-	bench_start(b);
-	until(b, all_is_well, 5000);
-	run_sql(b, "SELECT count(pg_logical_emit_message(false, 'x', repeat('y', 1000000)))"
-		   " FROM generate_series(1, 200)");
-	pg_stop(&b->pg, SIGQUIT);
-	bench_stopped(b);
-	bench_start(b);
-	for (int64_t end = clock_boot_ms() + 5000; clock_boot_ms() < end;)
-		if (procfs_startup(b->pg.pid, &s) && s.wal[0])
-			break;
-	assert_int_equal(kill(s.pid, SIGSTOP), 0);
-	until(b, is_replaying, 3000);
-	printf("%s\n", b->facts.problem);
-	assert_int_equal(strlen(b->facts.redo_wal), 24);
-	assert_true(b->facts.redo_progress < 1);
-	assert_int_equal(b->facts.accept, PG_ACCEPT_STARTING);
-	moved_ns = b->facts.redo_moved_ns;
-	kill(s.pid, SIGCONT);
-	until(b, all_is_well, 10000);
-	assert_false(b->facts.redo);
-	assert_true(b->facts.redo_moved_ns >= moved_ns);
-	pg_stop(&b->pg, SIGINT);
-	bench_stopped(b);
-}
-
-static void
-touch(struct bench *b, const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", b->pg.data, name);
-	assert_int_equal(pg_run(&b->pg, (const char *const[]){"touch", path, NULL}), 0);
-}
-
-static void
-a_standby_without_hot_standby_is_explained(void **state)
-{
-	struct bench *b = *state;
-
-	touch(b, "standby.signal");
-	pg_conf(&b->pg, "hot_standby=off\n");
-	bench_start(b);
-	until(b, hot_standby_is_off, 10000);
-	assert_int_equal(b->facts.accept, PG_ACCEPT_NO);
-	pg_stop(&b->pg, SIGINT);
-	bench_stopped(b);
-	pg_conf(&b->pg, "hot_standby=on\n");
-}
-
-static void
-a_promotion_ends_with_a_flushed_write_on_the_new_timeline(void **state)
-{
-	struct bench *b = *state;
-	int64_t ms;
-
-	touch(b, "standby.signal");
-	bench_start(b);
-	until(b, follows, 10000);
-	assert_int_equal(b->facts.timeline, 1);
-	b->sup.state = FSM_PROMOTE;
-	supervisor_says(b);
-	touch(b, "promote");
-	kill(b->pg.pid, SIGUSR1);
-	ms = until(b, has_written, 10000);
-	printf("promoted, written and flushed after %lld ms\n", (long long)ms);
-	assert_false(b->facts.in_recovery);
-	assert_int_equal(b->facts.timeline, 2);
-	assert_int_equal(b->facts.written_timeline, 2);
-	until(b, has_history, 3000);
-	assert_int_equal(b->facts.history[0].timeline, 1);
-	assert_true(b->facts.history[0].lsn > 0);
-	b->sup.state = FSM_PRIMARY;
-	supervisor_says(b);
-	until(b, all_is_well, 3000);
-}
-
 int
 main(void)
 {
@@ -593,11 +369,9 @@ main(void)
 		cmocka_unit_test(a_stopped_postmaster_is_noticed),
 		cmocka_unit_test(a_server_that_does_not_answer_is_noticed),
 		cmocka_unit_test(a_missing_or_replaced_control_file_is_noticed),
+		cmocka_unit_test(a_server_that_does_not_let_it_in_is_explained),
 		cmocka_unit_test(after_a_crash_of_a_backend_it_comes_back),
 		cmocka_unit_test(a_smart_shutdown_does_not_wait_for_the_monitor),
-		cmocka_unit_test(crash_recovery_shows_its_progress),
-		cmocka_unit_test(a_standby_without_hot_standby_is_explained),
-		cmocka_unit_test(a_promotion_ends_with_a_flushed_write_on_the_new_timeline),
 	};
 
 	return cmocka_run_group_tests(tests, setup, teardown);
