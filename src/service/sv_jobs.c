@@ -150,6 +150,8 @@ sv_flag_done(struct sv *sv, const struct sv_job *job, const struct job_report *r
 		snprintf(sv->st.fence_reason, sizeof(sv->st.fence_reason), "%.190s",
 			f->failed ? "the fence flag cannot be read" : r->error);
 		sv_event(sv, f->want ? FSM_EV_FENCE : FSM_EV_RETRY, NULL);
+	} else if (f->failed && !f->want && strcmp(job->arg, "on") == 0) {
+		f->failed = false; /* nobody wants it any more: make sure that it is clear */
 	} else if (f->failed && !f->want) {
 		f->want = true; /* still fenced on disk, so still fenced */
 		sv_op_finish(sv, ORDER_UNFENCE, ERR_SYS, f->error);
@@ -204,7 +206,7 @@ void
 sv_main_next(struct sv *sv)
 {
 	/* While postgres is being ended, whatever is started is ended with it. */
-	if (sv->stopping_pg || sv->job[SV_MAIN].proc)
+	if (sv->stopping_pg || sv->want_stop || sv->job[SV_MAIN].proc)
 		return;
 	if (sv->want_prepare) {
 		sv->want_prepare = false;

@@ -49,6 +49,25 @@ def test_fence_on_a_hung_disk(t):
     print(f"postgres was gone {took:.2f} s after the order")
 
 
+@test(seconds=90)
+def test_unfence_on_a_hung_disk(t):
+    disk = frozen_disk(t, "state")
+    p = t.started(env={"PODGRES_STATE_DIR": disk + "/podgres"})
+    freeze(disk, True)
+    try:
+        eq(p.post("/v1/fence").status, 202, "the fence is accepted")
+        p.wait_state("fenced", 6)
+        eq(p.post("/v1/unfence").status, 202, "unfence is accepted")
+        time.sleep(10)  # the job that writes the flag is given up
+        eq((p.status()["state"], p.postgres_tree()), ("fenced", []), "nothing starts before the disk knows")
+    finally:
+        freeze(disk, False)
+    p.wait_ready(20)
+    p.kill()
+    p.start()
+    p.wait_ready()
+
+
 @test(seconds=60)
 def test_end_on_a_hung_disk(t):
     disk = frozen_disk(t, "state")
@@ -86,7 +105,7 @@ def test_fence_and_unfence_before_postgres_was_started(t):
     p.post("/v1/unfence")
     p.wait_ready(30)
     for _ in range(5):
-        p.postmaster().kill(signal.SIGKILL)
+        until(p.postmaster, 20, "a postmaster").kill(signal.SIGKILL)
         p.post("/v1/fence")
         p.post("/v1/unfence")
         p.wait_ready(30)
@@ -371,7 +390,7 @@ def operations(p):
     return p.status().get("operations") or p.get("/v1/operations").json()
 
 
-@test(seconds=150)
+@test(seconds=scale(150, 1200))
 def test_any_order_after_any_other_settles(t):
     p = t.started()
     for seed in range(scale(4, 60)):
