@@ -129,5 +129,7 @@ main(void)
 		cmocka_unit_test(proc_of_another_namespace_is_refused),
 	};
 
+	/* Whom the death of a parent kills stays to be counted, however fast PID 1 is to reap. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }
