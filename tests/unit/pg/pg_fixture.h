@@ -67,6 +67,7 @@ pg_spawn(const struct pg *pg, const char *const *argv)
 
 	for (size_t i = 0; argv[i] && n < ARRAY_LEN(full) - 1; i++)
 		full[n++] = argv[i];
+	full[n] = NULL;
 	snprintf(log, sizeof(log), "%s/log", pg->dir);
 	fflush(NULL);
 	pid = fork();
