@@ -47,16 +47,38 @@ monitor_judge(struct monitor *m)
 		snprintf(f->problem, sizeof(f->problem), "libpq cannot be loaded");
 }
 
+/* Starting and stopping are no trouble, and the supervisor logs them. */
+static bool
+monitor_trouble(const struct monitor *m)
+{
+	const struct pg_facts *f = &m->facts;
+
+	return f->problem[0] && (f->accept == PG_ACCEPT_YES || f->accept == PG_ACCEPT_UNKNOWN);
+}
+
+static void
+monitor_log_trouble(const struct monitor *m)
+{
+	if (monitor_trouble(m))
+		log_warning("postgres is in trouble", F_STR("problem", m->facts.problem),
+			F_STR("hint", m->facts.hint));
+	else if (m->facts.pid)
+		log_info("postgres is out of trouble");
+}
+
+/* Remembers what is published; false when it differs in kind from the last time. */
 static bool
 monitor_told(struct monitor *m)
 {
 	const struct pg_facts *f = &m->facts;
-	bool problem = f->problem[0] != '\0';
+	bool problem = monitor_trouble(m);
 	bool same = m->told.pid == f->pid && m->told.accept == f->accept &&
 		    m->told.known == f->known && m->told.in_recovery == f->in_recovery &&
 		    m->told.timeline == f->timeline && m->told.data_gone == f->data_gone &&
 		    m->told.written_timeline == f->written_timeline && m->told.problem == problem;
 
+	if (m->told.problem != problem)
+		monitor_log_trouble(m);
 	m->told.pid = f->pid;
 	m->told.accept = f->accept;
 	m->told.known = f->known;

@@ -7,6 +7,7 @@
 #include <string.h>
 
 #include "base/clock.h"
+#include "base/log.h"
 #include "core/lineage.h"
 #include "core/pending.h"
 
@@ -136,8 +137,13 @@ static void
 rows_pending(struct monitor *m, const struct sql *r)
 {
 	struct pg_facts *f = &m->facts;
+	uint32_t before = f->pending_count;
 
 	f->pending_count = (uint32_t)sql_int(r, 0, PENDING_TOTAL, 0);
+	if (f->pending_count > before)
+		log_warning("settings wait for a restart of postgres",
+			F_INT("count", f->pending_count), F_STR("first", sql_text(r, 0, 0)),
+			F_STR("hint", "podgres restart"));
 	f->pending_decrease = false;
 	memset(f->pending, 0, sizeof(f->pending));
 	for (int i = 0; i < sql_rows(r) && i < PG_PENDING; i++) {
@@ -246,9 +252,25 @@ monitor_collation_found(struct monitor *m, const struct sql *r, int row)
 	COPY(r, row, COLLATION_ACTUAL, to->actual);
 }
 
+static void
+collation_log(const struct monitor *m)
+{
+	const struct monitor_probe *p = &m->probe;
+
+	for (uint32_t i = 0; i < p->collations && i < PG_COLLATIONS; i++)
+		log_warning("a database was sorted by another version of its collation",
+			F_STR("database", p->collation[i].database),
+			F_STR("recorded", p->collation[i].recorded),
+			F_STR("actual", p->collation[i].actual),
+			F_STR("hint", "reindex it, then ALTER DATABASE ... REFRESH COLLATION"
+				      " VERSION or ALTER COLLATION ... REFRESH VERSION"));
+}
+
 void
 monitor_collation_end(struct monitor *m)
 {
+	if (memcmp(m->facts.collation, m->probe.collation, sizeof(m->facts.collation)) != 0)
+		collation_log(m);
 	m->facts.collations = m->probe.collations;
 	memcpy(m->facts.collation, m->probe.collation, sizeof(m->facts.collation));
 	m->dirty = true;
