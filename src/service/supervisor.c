@@ -461,6 +461,19 @@ sv_emergency(struct sv *sv)
 	}
 }
 
+/* For whoever reads lines of JSON, and for whoever reads a terminal. */
+static void
+sv_setup_failed(const struct sv *sv, const struct err *e)
+{
+	log_init(&(struct log_config){.logger = "supervisor",
+		.pod = sv->opt.pod_name,
+		.level = LOG_INFO,
+		.text = sv->opt.log_text,
+		.fd = STDOUT_FILENO});
+	log_error("cannot start", F_STR("error", e->msg));
+	fprintf(stderr, "podgres: %s\n", e->msg);
+}
+
 int
 supervisor_main(const struct run_options *opt)
 {
@@ -469,7 +482,7 @@ supervisor_main(const struct run_options *opt)
 	struct err e;
 
 	if (sv_setup(&sv, opt, &e) < 0) {
-		fprintf(stderr, "podgres: %s\n", e.msg);
+		sv_setup_failed(&sv, &e);
 		sv_teardown(&sv);
 		return err_exit(&e);
 	}
