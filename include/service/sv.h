@@ -40,6 +40,9 @@ struct sv_job {
 
 #define SV_DOUBT 2 /* a write failed, and may have happened */
 
+#define SV_MANIFEST "manifest" /* who fences when the annotation says so */
+#define SV_BY_MANIFEST ", by " SV_MANIFEST
+
 struct sv_fence {
 	bool want;
 	int written; /* what stands on disk: 1 fenced, 0 not, -1 not yet read, SV_DOUBT */
@@ -101,8 +104,11 @@ struct sv {
 	struct sv_fence fence;
 	uint32_t op_mark[SHARED_OPERATIONS]; /* pg_starts when the operation began */
 	bool want_words;                     /* of a postgres that did not come up */
-	bool upgrading;                      /* the new program is being asked */
-	bool resumed; /* this program took over from another in the same process */
+	int64_t fencer_gone_ns; /* since when there is none that stays, boot time; 0: there is one
+				 */
+	int64_t fencer_started_ns;
+	bool upgrading; /* the new program is being asked */
+	bool resumed;   /* this program took over from another in the same process */
 	bool done;
 	int exit_code;
 };
@@ -121,6 +127,7 @@ void sv_teardown(struct sv *sv);
 /* sv_services.c */
 void sv_services_start(struct sv *sv);
 void sv_services_tick(struct sv *sv);
+bool sv_fencer_lives(const struct sv *sv);              /* there is one, and it stays */
 void sv_services_end(struct sv *sv, int64_t logger_ms); /* logger_ms: what it may take to drain */
 void sv_services_stop(struct sv *sv);                   /* at the very end; bounded */
 void sv_poke(struct sv *sv, enum service_id id);

@@ -40,6 +40,8 @@ EVENT(LEASE_LOST, "lease lost", "the lease expired or is another's",
 	"postgres is not writable, so that the lease does not matter")
 EVENT(WATCHDOG, "watchdog", "the supervisor missed its own deadline",
 	"no postgres was running")
+EVENT(UNGUARDED, "no fencer", "the fencer could not be started for too long",
+	"no postgres was running")
 EVENT(DATA_GONE, "data directory damaged", "global/pg_control or PG_VERSION vanished",
 	"no postgres was running")
 EVENT(FENCE, "fence", "somebody ordered the fence", "already fenced")

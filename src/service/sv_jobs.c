@@ -57,9 +57,9 @@ sv_take_plan(struct sv *sv)
 			log_warning("configuration", F_STR("warning", plan.warning[i]));
 	if (plan.fenced_by_manifest && !sv->fence.want) {
 		sv->fence.from_manifest = true;
-		sv_fence_want(sv, true, "manifest", "annotation cnpg.io/fencedInstances");
+		sv_fence_want(sv, true, SV_MANIFEST, "annotation cnpg.io/fencedInstances");
 	} else if (!plan.fenced_by_manifest && sv->fence.want && sv->fence.from_manifest) {
-		sv_fence_want(sv, false, "manifest", "");
+		sv_fence_want(sv, false, SV_MANIFEST, "");
 	}
 }
 
@@ -143,8 +143,10 @@ sv_flag_done(struct sv *sv, const struct sv_job *job, const struct job_report *r
 		log_error("fence flag", F_STR("step", job->arg), F_STR("error", r->error));
 	}
 	if (reading) {
-		/* What cannot be read may say "fenced": then nothing is started. */
-		f->want = f->written != 0;
+		/* What cannot be read may say "fenced": then nothing is started.  What the manifest
+		 * fenced, the manifest may have let go meanwhile: the preparation reads it anew
+		 * before anything is started. */
+		f->want = f->written != 0 && (f->failed || !strstr(r->error, SV_BY_MANIFEST));
 		/* Whoever unfences us much later finds a pod that stays, whatever PGDATA says. */
 		sv->prepared = sv->prepared || f->want;
 		snprintf(sv->st.fence_reason, sizeof(sv->st.fence_reason), "%.190s",

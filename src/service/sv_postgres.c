@@ -297,6 +297,8 @@ sv_pg_spawn(struct sv *sv, struct err *e)
 
 	if (sv->lock_data >= 0)
 		fds[spec.n_fds++] = (struct proc_fd){sv->lock_data, FD_LOCK_DATA};
+	if (!sv_fencer_lives(sv))
+		return err_set(e, ERR_STATE, "there is no fencer, and nothing is writable without");
 	if (!sv_arm(sv))
 		return err_set(e, ERR_STATE, "the deadline of the fencer has passed");
 	/* The child reads the plan from the board. */

@@ -13,6 +13,8 @@
 #include "base/log.h"
 #include "service/sv.h"
 
+#define SV_FENCER_PAUSE_MS 500
+#define SV_FENCER_STAYS_MS 1000
 #define SV_STOP_LOGGER_MS 1500
 #define SV_FDS 8
 #define SV_STALL_MS 3000
@@ -131,6 +133,10 @@ sv_service_later(struct sv_child *c, const char *why)
 	struct service_status *st = &c->sv->st.service[c->id];
 	int64_t pause_ms = restart_after(&c->restart, clock_boot_ms());
 
+	if (c->id == SERVICE_FENCER && pause_ms > SV_FENCER_PAUSE_MS)
+		pause_ms = SV_FENCER_PAUSE_MS; /* postgres runs on without it meanwhile */
+	if (c->id == SERVICE_FENCER && c->sv->fencer_gone_ns == 0)
+		c->sv->fencer_gone_ns = clock_boot_ns();
 	st->pid = 0;
 	st->restarts++;
 	st->backoff_until_ns = pause_ms ? clock_boot_ns() + pause_ms * MS_NS : 0;
@@ -222,6 +228,8 @@ sv_service_start(struct sv_child *c)
 		sv_service_later(c, "could not be started");
 		return;
 	}
+	if (c->id == SERVICE_FENCER)
+		c->sv->fencer_started_ns = clock_boot_ns();
 	st->pid = proc_pid(c->proc);
 	st->started_wall_us = clock_wall_us();
 	st->backoff_until_ns = 0;
@@ -254,6 +262,30 @@ sv_services_start(struct sv *sv)
 
 /* ---- watch ---- */
 
+bool
+sv_fencer_lives(const struct sv *sv)
+{
+	return sv->child[SERVICE_FENCER].proc && sv->fencer_gone_ns == 0;
+}
+
+/* A fencer that ends is back in milliseconds, and postgres need not notice.  One that cannot be had
+ * for as long as the watchdog allows leaves nobody to stop a writable postgres if we stood still.
+ */
+static void
+sv_fencer_tick(struct sv *sv)
+{
+	int64_t now = clock_boot_ns();
+	bool stays = sv->child[SERVICE_FENCER].proc &&
+		     now - sv->fencer_started_ns > SV_FENCER_STAYS_MS * MS_NS;
+
+	if (sv->fencer_gone_ns == 0)
+		return;
+	if (stays)
+		sv->fencer_gone_ns = 0;
+	else if (sv->pg && now - sv->fencer_gone_ns > sv->opt.watchdog_ms * MS_NS)
+		sv_event(sv, FSM_EV_UNGUARDED, NULL);
+}
+
 void
 sv_services_tick(struct sv *sv)
 {
@@ -276,9 +308,10 @@ sv_services_tick(struct sv *sv)
 			F_INT("silent_ms", age_ms));
 		if (proc_signal(c->proc, SIGKILL, &e) < 0)
 			log_error("cannot kill", F_STR("error", e.msg));
-		board_beat(
-			sv->board, i); /* what is stuck in the kernel is not killed every second */
+		/* What is stuck in the kernel is not killed every second. */
+		board_beat(sv->board, i);
 	}
+	sv_fencer_tick(sv);
 }
 
 size_t

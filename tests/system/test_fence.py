@@ -84,3 +84,35 @@ def test_the_same_idempotency_key_is_the_same_operation(t):
     where = a.headers["Location"]
     done = until(lambda: p.get(where).json().get("finishedAt"), 20, "the operation ends")
     ok(done, "finishedAt")
+
+
+FENCED_BY = """apiVersion: postgresql.cnpg.io/v1
+kind: Cluster
+metadata:
+  name: %s
+  annotations:
+    cnpg.io/fencedInstances: '%s'
+spec:
+  instances: 1
+"""
+
+
+def test_the_annotation_of_the_manifest_fences_and_lets_go(t):
+    p = t.pod(manifest=FENCED_BY % ("pod", "[]"))
+    p.start()
+    p.wait_ready()
+    t.file("pod-config/cluster.yaml", FENCED_BY % ("pod", '["*"]'))
+    p.wait_state("fenced", 15)
+    eq(p.postgres_tree(), [], "processes of postgres")
+    p.kill()
+    p.start()
+    p.wait_state("fenced", 20)
+    eq(p.postgres_tree(), [], "processes of postgres after a restart")
+    p.kill()
+    t.file("pod-config/cluster.yaml", FENCED_BY % ("pod", "[]"))
+    p.start()
+    p.wait_ready()
+    t.file("pod-config/cluster.yaml", FENCED_BY % ("pod", '["pod-1"]'))
+    p.wait_state("fenced", 15)
+    t.file("pod-config/cluster.yaml", FENCED_BY % ("pod", "[]"))
+    p.wait_ready()

@@ -4,7 +4,7 @@ import signal
 import subprocess
 import time
 
-from podtest import ok, test, until
+from podtest import eq, ok, test, until
 from podtest.proc import all_procs
 
 WATCHDOG = 4
@@ -73,3 +73,24 @@ def test_not_as_pid_1_nothing_else_is_killed(t):
     ok(bystander.poll() is None, "a process that is not ours lives after the stop")
     bystander.kill()
     bystander.wait()
+
+
+@test(seconds=90)
+def test_without_a_fencer_for_long_postgres_does_not_run(t):
+    p = t.started(args=["--watchdog", "3s"])
+    master = p.postmaster().pid
+    p.service("fencer").kill(signal.SIGKILL)
+    until(lambda: p.service("fencer"), 5, "a new fencer")
+    time.sleep(1.5)
+    eq(p.postmaster().pid, master, "one end of the fencer is nothing to postgres")
+
+    def kill_it():
+        f = p.service("fencer")
+        if f:
+            try:
+                f.kill(signal.SIGKILL)
+            except OSError:
+                pass
+        return not p.postgres_tree()
+    until(kill_it, 15, "postgres is stopped when no fencer stays")
+    p.wait_ready(40)
