@@ -267,6 +267,7 @@ sv_do(struct sv *sv, const struct order *o)
 		sv_pause(sv, o->kind == ORDER_PAUSE);
 		break;
 	case ORDER_RESTART:
+		restart_forget(&sv->pg_restart); /* somebody looks after it */
 		sv_event(sv, FSM_EV_RESTART, NULL);
 		if (o->mode == ORDER_MODE_IMMEDIATE && sv->pg)
 			sv_pg_stop(sv, LADDER_QUIT);
