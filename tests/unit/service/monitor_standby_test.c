@@ -33,7 +33,8 @@ teardown(void **state)
 CONDITION(streams, all_is_well(f) && f->receiver_active)
 CONDITION(streams_no_more, !f->receiver_active)
 CONDITION(is_paused, f->replay_paused)
-CONDITION(has_replica, f->replicas == 1 && strcmp(f->replica[0].state, "streaming") == 0)
+CONDITION(has_replica, f->replicas == 1 && strcmp(f->replica[0].state, "streaming") == 0 &&
+			       f->replica[0].sent_lsn > 0 && f->replica[0].flush_lsn > 0)
 CONDITION(is_replaying, f->redo && f->redo_progress >= 0 && strstr(f->problem, "replays WAL"))
 CONDITION(follows, is_known(f) && f->in_recovery)
 CONDITION(has_written, f->written_lsn > 0)
@@ -42,11 +43,20 @@ CONDITION(hot_standby_is_off, strstr(f->problem, "hot_standby"))
 
 /* ---- tests: they follow one another ---- */
 
+static void
+touch(struct bench *b, const char *name)
+{
+	char path[128];
+
+	snprintf(path, sizeof(path), "%s/%s", b->pg.data, name);
+	assert_int_equal(pg_run(&b->pg, (const char *const[]){"touch", path, NULL}), 0);
+}
+
 /* A second instance, cloned from the first, with a monitor of its own. */
 static void
 clone(struct bench *b, struct bench *from)
 {
-	char program[300], conf[200];
+	char program[300], conf[300];
 
 	memset(b, 0, sizeof(*b));
 	b->pg = from->pg;
@@ -57,11 +67,14 @@ clone(struct bench *b, struct bench *from)
 	snprintf(b->pg.data, sizeof(b->pg.data), "%s/data", b->pg.dir);
 	snprintf(program, sizeof(program), "%s/pg_basebackup", b->pg.bin);
 	assert_int_equal(
-		pg_run(&b->pg, (const char *const[]){program, "-D", b->pg.data, "-R", "-c", "fast",
+		pg_run(&b->pg, (const char *const[]){program, "-D", b->pg.data, "-c", "fast",
 				       "--no-sync", "-h", from->pg.dir, "-U", "postgres", NULL}),
 		0);
-	snprintf(conf, sizeof(conf), "unix_socket_directories='%s'\n", b->pg.dir);
+	snprintf(conf, sizeof(conf),
+		"unix_socket_directories='%s'\nprimary_conninfo='host=%s user=postgres'\n",
+		b->pg.dir, from->pg.dir);
 	pg_conf(&b->pg, conf);
+	touch(b, "standby.signal");
 	bench_attach(b);
 }
 
@@ -80,11 +93,11 @@ replication_is_seen_from_both_ends(void **state)
 	assert_true(second.facts.has_primary_conninfo);
 	assert_int_equal(second.facts.timeline, 1);
 	assert_true(second.facts.received_lsn > 0 && second.facts.replay_lsn > 0);
+	run_sql(b, "CREATE TABLE something ()");
 	until(b, has_replica, 5000);
 	assert_int_equal(b->facts.replicas, 1);
 	assert_string_equal(b->facts.replica[0].usename, "postgres");
 	assert_string_equal(b->facts.replica[0].sync_state, "async");
-	assert_true(b->facts.replica[0].sent_lsn > 0 && b->facts.replica[0].flush_lsn > 0);
 	run_sql(&second, "SELECT pg_wal_replay_pause()");
 	until(&second, is_paused, 3000);
 	pg_stop(&b->pg, SIGINT);
@@ -130,15 +143,6 @@ crash_recovery_shows_its_progress(void **state)
 	assert_true(b->facts.redo_moved_ns >= moved_ns);
 	pg_stop(&b->pg, SIGINT);
 	bench_stopped(b);
-}
-
-static void
-touch(struct bench *b, const char *name)
-{
-	char path[128];
-
-	snprintf(path, sizeof(path), "%s/%s", b->pg.data, name);
-	assert_int_equal(pg_run(&b->pg, (const char *const[]){"touch", path, NULL}), 0);
 }
 
 static void
