@@ -42,14 +42,10 @@ def test_lock_holds_while_only_postgres_is_left(t):
     a = t.started("a")
     lock = [n for n in os.listdir(t.path("a")) if n.startswith(".podgres-")]
     ok(lock, "the state folder is beside PGDATA")
-    held = []
     path = t.path("a", lock[0], "lock")
-    for fd in os.listdir(f"/proc/{a.postmaster().pid}/fd"):
-        try:
-            held.append(os.readlink(f"/proc/{a.postmaster().pid}/fd/{fd}"))
-        except OSError:
-            continue
-    ok(path in held, f"the postmaster holds {path}")
+    fds = f"/proc/{a.postmaster().pid}/fd"
+    held = [os.stat(os.path.join(fds, fd)).st_ino for fd in os.listdir(fds)]
+    ok(os.stat(path).st_ino in held, f"the postmaster holds {path}")
 
 
 def test_stale_postmaster_pid_never_blocks_a_start(t):
