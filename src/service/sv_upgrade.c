@@ -24,8 +24,6 @@
 #define UPGRADE_LOGGER_MS 300
 #define BATON_FDS (6 + SV_FIFOS + SV_LISTENS)
 
-extern char **environ;
-
 struct baton {
 	uint32_t magic;
 	uint32_t size;
@@ -87,7 +85,9 @@ static int
 baton_write(struct sv *sv, int *out, struct err *e)
 {
 	static struct baton b;
-	AUTO(close) int fd = memfd_create("podgres-baton", 0);
+	/* Made to outlive the exec. */
+	AUTO(close)
+	int fd = memfd_create("podgres-baton", 0); // NOLINT(android-cloexec-memfd-create)
 	int *list[BATON_FDS];
 	size_t n = baton_fds(sv, list);
 	char text[16];
