@@ -140,10 +140,13 @@ sv_run_folder(const struct sv *sv, struct err *e)
 
 	if (sv_folder(sv, path, e) == 0)
 		return 0;
-	if (e->code != EPERM || access(path, R_OK | W_OK | X_OK) < 0) {
-		e->kind = ERR_CONFIG;
+	if (e->code != EPERM)
 		return -1;
-	}
+	if (access(path, R_OK | W_OK | X_OK) < 0)
+		return err_set(e, ERR_CONFIG,
+			"run folder %s: uid %u may not write to it: mount a folder that it may "
+			"write to, or name one by --run-dir",
+			path, (unsigned)geteuid());
 	*e = (struct err){0};
 	log_info("the run folder belongs to somebody else", F_STR("path", path));
 	return 0;
