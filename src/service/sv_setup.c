@@ -29,6 +29,7 @@
 #define SV_PIPE_BYTES (1 << 20)
 #define SV_LOCK_WAIT_MS 2000 /* a predecessor's postgres may be on its way out */
 #define SV_BACKLOG 256
+#define SV_LONGEST_SOCKET "/init/.s.PGSQL.65535"
 
 static const char *const fifo_names[SV_FIFOS] = {
 	[SV_FIFO_PLAIN] = "postgres",
@@ -199,11 +200,12 @@ sv_listen_control(struct sv *sv, struct err *e)
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd;
 
-	if (snprintf(a.sun_path, sizeof(a.sun_path), "%s/control.sock", sv->opt.run_dir) >=
-		(int)sizeof(a.sun_path))
+	/* The longest name below it is that of postgres' socket while a cluster is made. */
+	if (strlen(sv->opt.run_dir) + sizeof(SV_LONGEST_SOCKET) > sizeof(a.sun_path))
 		return err_set(e, ERR_CONFIG,
 			"--run-dir %s is too long for a socket: at most %zu characters",
-			sv->opt.run_dir, sizeof(a.sun_path) - sizeof("/control.sock"));
+			sv->opt.run_dir, sizeof(a.sun_path) - sizeof(SV_LONGEST_SOCKET));
+	snprintf(a.sun_path, sizeof(a.sun_path), "%s/control.sock", sv->opt.run_dir);
 	unlink(a.sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

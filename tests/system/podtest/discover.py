@@ -2,6 +2,7 @@
 import glob
 import importlib
 import os
+import zlib
 
 SECONDS = 60
 
@@ -24,7 +25,8 @@ class Found:
     def __init__(self, module, fn):
         self.fn = fn
         self.name = f"{module[len('test_'):]}.{fn.__name__[len('test_'):]}"
-        self.short = self.name.replace(".", "-")[:40]
+        # Short, because sockets lie below it, and unique.
+        self.short = self.name.replace(".", "-")[:24] + f"-{zlib.crc32(self.name.encode()) & 0xffff:04x}"
         # Sanitizers make everything slower.
         factor = 3 if "asan" in os.environ.get("PODGRES_TEST_BUILD", "") else 1
         self.seconds = getattr(fn, "seconds", SECONDS) * factor
