@@ -205,7 +205,7 @@ sv_listen_control(struct sv *sv, struct err *e)
 		return err_set(e, ERR_CONFIG,
 			"--run-dir %s is too long for a socket: at most %zu characters",
 			sv->opt.run_dir, sizeof(a.sun_path) - sizeof(SV_LONGEST_SOCKET));
-	snprintf(a.sun_path, sizeof(a.sun_path), "%s/control.sock", sv->opt.run_dir);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%.93s/control.sock", sv->opt.run_dir);
 	unlink(a.sun_path);
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)

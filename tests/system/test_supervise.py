@@ -458,7 +458,8 @@ def test_postgres_that_keeps_dying_is_held_back_and_says_so(t):
     p = t.started()
     paused = 0.0
     for _ in range(9):
-        old = until(p.postmaster, 20, "a postmaster")
+        p.wait_ready()
+        old = p.postmaster()
         old.kill(signal.SIGKILL)
         began = time.monotonic()
         until(lambda: (lambda new: new if new and new.pid != old.pid else None)(p.postmaster()), 20, "another start")
