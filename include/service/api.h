@@ -58,6 +58,7 @@ struct api {
 	char token[256]; /* "" when there is none */
 	int64_t token_stamp[4];
 	char executable_hash[65];
+	uint32_t ticks;
 	char arch[16];
 	uint64_t next_id; /* of messages */
 	LIST_HEAD(, api_wait) waits;
@@ -74,7 +75,8 @@ int api_new(struct api **out, const struct api_spec *spec, struct err *e) MUSTCH
 struct api *api_free(struct api *a);
 DEFINE_AUTO(struct api *, api_free)
 void api_on_msg(struct api *a, const struct channel_msg *msg);
-void api_on_tick(struct api *a); /* once a second */
+void api_on_tick(struct api *a);     /* once a second */
+const char *api_hash(struct api *a); /* SHA-256 of our program, hex; "" when it cannot be read */
 
 /* ---- requests ---- */
 

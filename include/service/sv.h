@@ -126,6 +126,7 @@ void sv_teardown(struct sv *sv);
 
 /* sv_services.c */
 void sv_services_start(struct sv *sv);
+void sv_services_now(struct sv *sv); /* those that were to come a moment later */
 void sv_services_tick(struct sv *sv);
 bool sv_fencer_lives(const struct sv *sv);              /* there is one, and it stays */
 void sv_services_end(struct sv *sv, int64_t logger_ms); /* logger_ms: what it may take to drain */

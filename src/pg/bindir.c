@@ -1,12 +1,16 @@
 /*
  * bindir - where the programs of PostgreSQL lie.
  *
- * Process: jobs, since it runs `postgres --version`.
+ * Process: jobs, since it may run `postgres --version`.
  */
 #include "pg/bindir.h"
 
+#include <fcntl.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+#include <sys/mman.h>
+#include <sys/stat.h>
 
 #include "sys/spawn.h"
 
@@ -37,29 +41,66 @@ bindir_parse_version(const char *text, char version[64], int *major)
 	return *major > 0 ? 0 : -1;
 }
 
-/* 1: a postgres was found there; 0: none. */
+/* What `postgres --version` would print is a constant of the program: reading it takes a fraction
+ * of the time that starting so large a program does, and every start of ours waits for it. */
+static bool
+bindir_read_version(struct bindir *b)
+{
+	static const char mark[] = "postgres (PostgreSQL) ";
+	AUTO(close) int fd = open(b->postgres, O_RDONLY | O_CLOEXEC);
+	char text[80];
+	struct stat st;
+	const char *map, *at;
+	size_t left;
+
+	if (fd < 0 || fstat(fd, &st) < 0 || st.st_size <= 0)
+		return false;
+	map = mmap(NULL, (size_t)st.st_size, PROT_READ, MAP_PRIVATE | MAP_POPULATE, fd, 0);
+	if (map == MAP_FAILED)
+		return false;
+	at = memmem(map, (size_t)st.st_size, mark, sizeof(mark) - 1);
+	text[0] = '\0';
+	if (at) {
+		left = (size_t)(map + st.st_size - at);
+		snprintf(text, sizeof(text), "%.*s",
+			(int)(left < sizeof(text) ? left : sizeof(text) - 1), at);
+	}
+	munmap((void *)(uintptr_t)map, (size_t)st.st_size);
+	return bindir_parse_version(text, b->version, &b->major) == 0;
+}
+
 static int
-bindir_try(struct bindir *b, const char *dir, struct err *e)
+bindir_ask_version(struct bindir *b, struct err *e)
 {
 	AUTO(buf_deinit) struct buf out = {0};
-	char found[FILE_PATH_MAX];
 	const char *argv[] = {b->postgres, "--version", NULL};
 	struct spawn_spec spec = {.name = "postgres --version",
 		.argv = argv,
 		.deadline_ms = VERSION_DEADLINE_MS,
 		.out = &out};
 
-	*b = (struct bindir){0};
 	buf_init_max(&out, 4096);
+	if (spawn_run(&spec, NULL, e) < 0)
+		return err_add(e, "%s", b->postgres);
+	if (bindir_parse_version(buf_str(&out), b->version, &b->major) < 0)
+		return err_set(e, ERR_CONFIG, "%s is not PostgreSQL", b->postgres);
+	return 0;
+}
+
+/* 1: a postgres was found there; 0: none. */
+static int
+bindir_try(struct bindir *b, const char *dir, struct err *e)
+{
+	char found[FILE_PATH_MAX];
+
+	*b = (struct bindir){0};
 	if (file_join(found, sizeof(found), dir, "postgres", e) < 0)
 		return -1;
 	/* A link in PATH has none of the other programs beside it. */
 	if (access(found, X_OK) < 0 || !realpath(found, b->postgres))
 		return 0;
-	if (spawn_run(&spec, NULL, e) < 0)
-		return err_add(e, "%s", b->postgres);
-	if (bindir_parse_version(buf_str(&out), b->version, &b->major) < 0)
-		return err_set(e, ERR_CONFIG, "%s is not PostgreSQL", b->postgres);
+	if (!bindir_read_version(b) && bindir_ask_version(b, e) < 0)
+		return -1;
 	return file_parent(b->dir, sizeof(b->dir), b->postgres, e) < 0 ? -1 : 1;
 }
 

@@ -44,6 +44,17 @@ api_hash_self(char out[SHA256_HEX_SIZE], struct err *e)
 	return 0;
 }
 
+/* Not before somebody asks or the start is over: it is milliseconds of work. */
+const char *
+api_hash(struct api *a)
+{
+	struct err e;
+
+	if (!*a->executable_hash && api_hash_self(a->executable_hash, &e) < 0)
+		log_debug("no hash of our own program", F_STR("error", e.msg));
+	return a->executable_hash;
+}
+
 /* As Go calls it, which CloudNativePG shows. */
 static void
 api_arch(char out[16])
@@ -173,8 +184,6 @@ api_new(struct api **out, const struct api_spec *spec, struct err *e)
 	LIST_INIT(&a->waits);
 	loop_timer_init(&a->wait_timer, api_on_wait_timer, a);
 	api_arch(a->arch);
-	if (api_hash_self(a->executable_hash, e) < 0)
-		log_warning("no hash of our own program", F_STR("error", e->msg));
 	if (api_tls_new(a, e) < 0)
 		return -1;
 	api_token_refresh(a);
@@ -203,6 +212,8 @@ api_free(struct api *a)
 void
 api_on_tick(struct api *a)
 {
+	if (++a->ticks > 3)
+		(void)api_hash(a);
 	api_token_refresh(a);
 	api_tls_refresh(a);
 	api_waits_check(a);

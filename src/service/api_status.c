@@ -194,7 +194,7 @@ cnpg_part(struct json *j, struct api_call *c)
 	json_end_obj(j);
 	json_kstr(j, "instanceManagerVersion", PODGRES_VERSION);
 	json_kstr(j, "instanceArch", c->a->arch);
-	json_kstr(j, "executableHash", c->a->executable_hash);
+	json_kstr(j, "executableHash", api_hash(c->a));
 	json_kbool(j, "isInstanceManagerUpgrading", false);
 	json_kstr(j, "sessionID", c->a->opt->session_id);
 	json_kbool(j, "isPodReady", false);

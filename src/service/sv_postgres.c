@@ -340,6 +340,7 @@ sv_pg_start(struct sv *sv)
 		loop_timer_in(sv->loop, &sv->settle, SV_SETTLE_MS);
 		return;
 	}
+	sv_services_now(sv);
 	sv->st.pg_pid = proc_pid(sv->pg);
 	sv->st.pg_phase = PG_PHASE_STARTING;
 	sv_publish(sv);

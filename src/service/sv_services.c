@@ -13,6 +13,7 @@
 #include "base/log.h"
 #include "service/sv.h"
 
+#define SV_LATER_MS 40
 #define SV_FENCER_PAUSE_MS 500
 #define SV_FENCER_STAYS_MS 1000
 #define SV_STOP_LOGGER_MS 1500
@@ -256,6 +257,23 @@ sv_services_start(struct sv *sv)
 		snprintf(sv->st.service[i].name, sizeof(sv->st.service[i].name), "%s",
 			service_text((enum service_id)i));
 		loop_timer_init(&c->again, sv_service_on_again, c);
+		/* Their libraries take their time: a start of postgres comes before them. */
+		if (!sv->resumed && (i == SERVICE_MONITOR || i == SERVICE_API))
+			loop_timer_in(sv->loop, &c->again, SV_LATER_MS);
+		else
+			sv_service_start(c);
+	}
+}
+
+void
+sv_services_now(struct sv *sv)
+{
+	for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++) {
+		struct sv_child *c = &sv->child[i];
+
+		if (c->proc || sv->st.service[i].restarts)
+			continue;
+		loop_timer_off(&c->again);
 		sv_service_start(c);
 	}
 }
