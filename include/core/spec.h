@@ -99,7 +99,7 @@ struct spec {
 	int64_t start_delay_ms, stop_delay_ms, smart_shutdown_ms, switchover_delay_ms,
 		failover_delay_ms;
 	int64_t maximum_lag_bytes;  /* probes.readiness.maximumLag; -1: none */
-	bool ready_needs_streaming; /* probes.readiness.type: streaming */
+	bool ready_needs_streaming; /* probes.readiness.type: streaming, or not given */
 	bool has_backup;            /* a destination for WAL is given (no effect in this version) */
 	struct spec_at backup_at;
 	char *log_level;

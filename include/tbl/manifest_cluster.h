@@ -303,6 +303,6 @@ FIELD(4, "periodSeconds", SECS, KUBE, "0..", "time between two")
 FIELD(4, "successThreshold", INT, KUBE, "0..", "successes to be well again")
 FIELD(4, "failureThreshold", INT, KUBE, "0..", "failures to be ill")
 FIELD(4, "terminationGracePeriodSeconds", SECS, KUBE, "0..", "time to end after a failure")
-FIELD(4, "type", STR, IMPL, "pg_isready|streaming|query", "streaming: a replica is ready only while it streams")
+FIELD(4, "type", STR, IMPL, "pg_isready|streaming|query", "a ready replica streams; pg_isready, query: it may follow the archive")
 FIELD(4, "maximumLag", QTY, IMPL, "", "bytes a ready replica may be behind; 16M is 16,000,000")
 /* clang-format on */

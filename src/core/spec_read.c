@@ -268,9 +268,11 @@ static void
 read_readiness(struct spec_reader *r, const struct yaml *doc)
 {
 	const struct yaml *n = yaml_path(doc, "spec.probes.readiness");
+	const char *type = yaml_text(yaml_get(n, "type"));
 	struct err e = {0};
 
-	r->spec->ready_needs_streaming = strcmp(yaml_text(yaml_get(n, "type")), "streaming") == 0;
+	/* pg_isready and query are the policy that a replica may follow the archive, or nobody. */
+	r->spec->ready_needs_streaming = !*type || strcmp(type, "streaming") == 0;
 	if (*yaml_text(yaml_get(n, "maximumLag")) &&
 		quantity_bytes(
 			yaml_text(yaml_get(n, "maximumLag")), &r->spec->maximum_lag_bytes, &e))
@@ -393,6 +395,7 @@ spec_new(struct err *e)
 		s->stop_delay_ms = DEFAULT_STOP_DELAY_S * 1000;
 		s->switchover_delay_ms = DEFAULT_SWITCHOVER_DELAY_S * 1000;
 		s->maximum_lag_bytes = -1;
+		s->ready_needs_streaming = true;
 		default_texts(&r);
 	}
 	if (!s || r.no_memory) {

@@ -166,6 +166,18 @@ times_lag_and_probe_are_read_exactly(void **state)
 }
 
 static void
+a_replica_has_to_stream_unless_the_probe_says_otherwise(void **state)
+{
+	AUTO(rig_deinit) struct rig f = {0}, g = {0};
+
+	(void)state;
+	rig_ok(&f, HEAD);
+	assert_true(f.s->ready_needs_streaming);
+	rig_ok(&g, HEAD "  probes: {readiness: {type: pg_isready}}\n");
+	assert_false(g.s->ready_needs_streaming);
+}
+
+static void
 fenced_instances_come_from_the_annotation(void **state)
 {
 	AUTO(rig_deinit) struct rig f = {0};
@@ -382,6 +394,7 @@ main(void)
 		cmocka_unit_test(other_ways_to_bootstrap_are_told_apart_and_warned_of),
 		cmocka_unit_test(replica_follows_its_source_with_quoted_parameters),
 		cmocka_unit_test(times_lag_and_probe_are_read_exactly),
+		cmocka_unit_test(a_replica_has_to_stream_unless_the_probe_says_otherwise),
 		cmocka_unit_test(fenced_instances_come_from_the_annotation),
 		cmocka_unit_test(what_cloudnativepg_writes_is_passed_over),
 		cmocka_unit_test(rule_for_pods_that_cannot_be_found_fails_closed),
