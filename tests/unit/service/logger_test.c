@@ -457,7 +457,8 @@ stdout_not_read_never_makes_postgres_wait(void **state)
 		took = pod_write(p, LOGGER_JSON, record, sizeof(record) - 1);
 		longest = took > longest ? took : longest;
 	}
-	assert_in_range(longest, 0, 100);
+	assert_in_range(
+		longest, 0, 1000); /* a machine may stall; a reader that waits takes for ever */
 	POD_WAIT(p, f, f.records == LOAD_RECORDS && f.stdout_blocked_ns > 0 && f.dropped > 0);
 
 	while (announced == 0) {

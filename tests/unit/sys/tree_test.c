@@ -85,7 +85,7 @@ many_processes_are_looked_at_quickly(void **state)
 	wait_for_count(&all, 271);
 	began = clock_boot_ms();
 	assert_int_equal(tree_count(&all, &e), 271);
-	assert_in_range(clock_boot_ms() - began, 0, 500);
+	assert_in_range(clock_boot_ms() - began, 0, 5000);
 	assert_int_equal(tree_kill(&all, SIGKILL, 50, &e), 271);
 	while (waitpid(-1, NULL, 0) > 0)
 		continue;
