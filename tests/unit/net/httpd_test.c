@@ -219,7 +219,7 @@ a_head_that_trickles_ends_at_the_deadline(void **state)
 		(void)!send(fd, "a", 1, MSG_NOSIGNAL);
 		assert_true(clock_boot_ms() - began < PATIENCE_MS);
 	}
-	assert_in_range(clock_boot_ms() - began, 200, PATIENCE_MS);
+	assert_in_range(clock_boot_ms() - began, 150, PATIENCE_MS);
 	assert_int_equal(ended, 0);
 }
 
@@ -235,7 +235,7 @@ a_body_that_trickles_ends_at_the_deadline(void **state)
 		(void)!send(fd, "a", 1, MSG_NOSIGNAL);
 		assert_true(clock_boot_ms() - began < PATIENCE_MS);
 	}
-	assert_in_range(clock_boot_ms() - began, 200, PATIENCE_MS);
+	assert_in_range(clock_boot_ms() - began, 150, PATIENCE_MS);
 	assert_int_equal(ended, 1);
 }
 
@@ -250,7 +250,7 @@ an_answer_that_nobody_reads_ends_at_the_deadline(void **state)
 		turn(fd, NULL);
 		assert_true(clock_boot_ms() - began < PATIENCE_MS);
 	} while (ended == 0);
-	assert_in_range(clock_boot_ms() - began, 200, PATIENCE_MS);
+	assert_in_range(clock_boot_ms() - began, 150, PATIENCE_MS);
 }
 
 static void
