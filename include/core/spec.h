@@ -141,10 +141,7 @@ int spec_parse_from(struct spec **out, const struct spec_source *source, struct 
 	spec_parse_from(out,                                                                      \
 		&(struct spec_source){.text = its_text, .len = its_len, .file = its_file}, notes, \
 		e)
-/* Reads the file (at most 4 MiB) for the Cluster named by CLUSTER_NAME in the environment, if set;
- * path "" gives the defaults of "no manifest". */
-int spec_load(
-	struct spec **out, const char *path, struct spec_notes *notes, struct err *e) MUSTCHECK;
+struct spec *spec_new(struct err *e); /* the defaults of "no manifest"; NULL: out of memory */
 struct spec *spec_free(struct spec *s);
 DEFINE_AUTO(struct spec *, spec_free)
 void spec_notes_deinit(struct spec_notes *n);

@@ -61,4 +61,3 @@ void spec_names_differ(struct spec_reader *r, const struct yaml *map, const char
 		spec_pop(r, was_);               \
 	} while (0)
 
-struct spec *spec_new(struct err *e); /* the defaults of "no manifest" */

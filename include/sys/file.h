@@ -29,6 +29,8 @@ bool file_is_dir(const char *path);      /* follows links */
 
 /* Appends the file to out.  Larger than max bytes: ERR_INVALID, and nothing is appended. */
 int file_read(struct buf *out, const char *path, size_t max, struct err *e) MUSTCHECK;
+/* The same from an open descriptor, from where it stands to its end. */
+int file_read_fd(int fd, struct buf *out, size_t max, struct err *e) MUSTCHECK;
 /* At most size bytes from the beginning; *n is what there was. */
 int file_read_some(const char *path, void *out, size_t size, size_t *n, struct err *e) MUSTCHECK;
 /* First line without its end, for the one-value files of /proc and /sys and PG_VERSION. */

@@ -16,6 +16,7 @@
 #include "core/spec.h"
 #include "pg/conf.h"
 #include "pg/hba.h"
+#include "sys/file.h"
 
 #define EXIT_CONFIG 78
 
@@ -31,26 +32,6 @@ struct findings {
 	size_t errors, warnings, remarks;
 };
 
-static int
-read_all(int fd, struct buf *out, struct err *e)
-{
-	char chunk[16384];
-	ssize_t n;
-
-	for (;;) {
-		n = read(fd, chunk, sizeof(chunk));
-		if (n < 0 && errno == EINTR)
-			continue;
-		if (n < 0)
-			return err_sys(e, "read");
-		if (n == 0)
-			return 0;
-		buf_put(out, chunk, (size_t)n);
-		if (buf_check(out, e) < 0)
-			return err_set(e, ERR_CONFIG, "larger than %u bytes", YAML_MAX_BYTES);
-	}
-}
-
 /* "-" is standard input. */
 static int
 read_manifest(const char *path, struct buf *out, struct err *e)
@@ -64,9 +45,7 @@ read_manifest(const char *path, struct buf *out, struct err *e)
 			return err_raise(e, errno == ENOENT ? ERR_NOTFOUND : ERR_SYS, errno,
 				ERR_HERE, "%s: %s", path, strerror(errno));
 	}
-	if (read_all(from, out, e) < 0)
-		return err_add(e, "%s", path);
-	return 0;
+	return file_read_fd(from, out, YAML_MAX_BYTES, e) < 0 ? err_add(e, "%s", path) : 0;
 }
 
 /* Notes of the reader first, then those of rendering; NULL: no more. */

@@ -10,6 +10,7 @@
 
 #include "base/log.h"
 #include "service/configure_files.h"
+#include "service/spec_file.h"
 
 /* Of the former warnings only those stay that a reload does not look for again. */
 static void
@@ -47,7 +48,7 @@ render(struct job *j, struct plan *plan, struct err *e)
 	int rc;
 
 	forget_warnings(plan, j->opt->config);
-	rc = spec_load(&spec, j->opt->config, &notes, e);
+	rc = spec_file_load(&spec, j->opt, &notes, e);
 	take_notes(plan, &notes, j->opt->config);
 	spec_notes_deinit(&notes);
 	if (rc)

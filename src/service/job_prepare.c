@@ -11,6 +11,7 @@
 #include "service/configure.h"
 #include "service/prepare.h"
 #include "service/space.h"
+#include "service/spec_file.h"
 #include "sys/file.h"
 #include "sys/mount.h"
 
@@ -65,33 +66,6 @@ prepare_state(struct prepare *p, struct err *e)
 
 /* ---- the manifest ---- */
 
-static bool
-prepare_fenced_by_manifest(const struct prepare *p)
-{
-	const struct spec_list *f = &p->spec->fenced;
-
-	for (size_t i = 0; i < f->n; i++)
-		if (strcmp(f->item[i].text, "*") == 0 ||
-			strcmp(f->item[i].text, p->opt->pod_name) == 0)
-			return true;
-	return false;
-}
-
-static void
-prepare_plan_spec(struct prepare *p)
-{
-	const struct spec *s = p->spec;
-	struct plan *plan = &p->plan;
-
-	plan->start_delay_ms = s->start_delay_ms;
-	plan->stop_delay_ms = s->stop_delay_ms;
-	plan->smart_ms = s->smart_shutdown_ms;
-	plan->switchover_ms = s->switchover_delay_ms;
-	plan->max_lag_bytes = s->maximum_lag_bytes;
-	plan->ready_needs_streaming = s->ready_needs_streaming;
-	plan->fenced_by_manifest = prepare_fenced_by_manifest(p);
-}
-
 static void
 prepare_plan_keep(struct plan *plan, const struct plan *old, const char *why)
 {
@@ -120,20 +94,21 @@ static int
 prepare_spec(struct prepare *p, const struct plan *old, struct err *e)
 {
 	struct spec_notes notes = {0};
-	int rc = spec_load(&p->spec, p->opt->config, &notes, e);
+	int rc = spec_file_load(&p->spec, p->opt, &notes, e);
 
 	p->has_manifest = p->opt->config[0] != '\0';
 	prepare_notes(p, &notes);
 	spec_notes_deinit(&notes);
 	if (rc == 0) {
-		prepare_plan_spec(p);
+		configure_plan(&p->plan, p->spec, p->opt->pod_name);
 		return 0;
 	}
 	if (old->generation == 0)
 		return -1;
 	log_error("the manifest is broken, the former configuration stays", F_STR("error", e->msg));
 	prepare_plan_keep(&p->plan, old, e->msg);
-	return spec_load(&p->spec, "", NULL, e);
+	p->spec = spec_new(e);
+	return p->spec ? 0 : -1;
 }
 
 /* ---- room ---- */

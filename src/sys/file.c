@@ -84,8 +84,8 @@ file_is_dir(const char *path)
 
 /* ---- read ---- */
 
-static int
-file_read_all(int fd, struct buf *out, size_t max, struct err *e)
+int
+file_read_fd(int fd, struct buf *out, size_t max, struct err *e)
 {
 	AUTO(free) char *chunk = malloc(FILE_CHUNK);
 	size_t before = out->len;
@@ -118,7 +118,7 @@ file_read(struct buf *out, const char *path, size_t max, struct err *e)
 
 	if (fd < 0)
 		return file_err(e, "open %s", path);
-	return file_read_all(fd, out, max, e) < 0 ? err_add(e, "%s", path) : 0;
+	return file_read_fd(fd, out, max, e) < 0 ? err_add(e, "%s", path) : 0;
 }
 
 int

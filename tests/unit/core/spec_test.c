@@ -7,11 +7,11 @@
 static void
 no_manifest_gives_a_working_single_instance(void **state)
 {
-	AUTO(spec_free) struct spec *s = NULL;
 	struct err e = {0};
+	AUTO(spec_free) struct spec *s = spec_new(&e);
 
 	(void)state;
-	assert_int_equal(spec_load(&s, "", NULL, &e), 0);
+	assert_non_null(s);
 	assert_int_equal(s->instances, 1);
 	assert_int_equal(s->initdb.data_checksums, SPEC_UNSET);
 	assert_false(s->has_initdb);
@@ -361,28 +361,6 @@ other_kinds_and_other_groups_are_left_alone(void **state)
 	assert_int_equal(f.notes.n, 3);
 }
 
-static void
-a_file_is_loaded_for_the_cluster_of_the_environment(void **state)
-{
-	AUTO(spec_free) struct spec *s = NULL;
-	char path[] = "/tmp/spec_test.XXXXXX";
-	struct err e = {0};
-	int fd = mkostemp(path, O_CLOEXEC);
-
-	(void)state;
-	assert_true(fd >= 0);
-	assert_int_equal(write(fd, TWO, strlen(TWO)), strlen(TWO));
-	close(fd);
-	setenv("CLUSTER_NAME", "other", 1);
-	assert_int_equal(spec_load(&s, path, NULL, &e), 0);
-	unsetenv("CLUSTER_NAME");
-	assert_int_equal(s->instances, 7);
-	unlink(path);
-	s = spec_free(s);
-	assert_int_equal(spec_load(&s, path, NULL, &e), -1);
-	assert_int_equal(e.kind, ERR_SYS);
-}
-
 int
 main(void)
 {
@@ -406,7 +384,6 @@ main(void)
 		cmocka_unit_test(without_a_cluster_nothing_runs_but_checking_is_fine),
 		cmocka_unit_test(errors_of_clusters_that_are_not_ours_do_not_count_but_in_a_check),
 		cmocka_unit_test(other_kinds_and_other_groups_are_left_alone),
-		cmocka_unit_test(a_file_is_loaded_for_the_cluster_of_the_environment),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
