@@ -267,7 +267,9 @@ def test_the_supervisor_leaks_neither_descriptors_nor_memory(t):
         until(lambda: (p.service(name) or victim).pid != victim.pid, 20, f"a new {name}")
     p.wait_ready()
     ok(abs(len(fds(p.init.pid)) - len(was)) <= 1, f"descriptors: {len(was)}, then {fds(p.init.pid)}")
-    ok(size() - before <= 64, f"private memory: {before} kB, then {size()} kB")
+    with open(t.binary, "rb") as f:  # AddressSanitizer keeps what was freed for a while
+        allowed = 4096 if b"__asan_init" in f.read() else 64
+    ok(size() - before <= allowed, f"private memory: {before} kB, then {size()} kB")
 
 
 @test(seconds=60)
