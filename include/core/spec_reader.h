@@ -60,4 +60,3 @@ void spec_names_differ(struct spec_reader *r, const struct yaml *map, const char
 		spec_error(r, n, __VA_ARGS__);   \
 		spec_pop(r, was_);               \
 	} while (0)
-
