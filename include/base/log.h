@@ -39,10 +39,8 @@ struct log_config {
 };
 
 void log_init(const struct log_config *config);
-void log_set_level(enum log_level level);
 enum log_level log_get_level(void);
-uint64_t log_dropped(void);                                 /* lines this process could not write */
-int log_level_parse(const char *name, enum log_level *out); /* -1: no such level */
+uint64_t log_dropped(void); /* lines this process could not write */
 const char *log_level_name(enum log_level level);
 
 struct log_line {

@@ -57,6 +57,5 @@ const char *fsm_state_text(enum fsm_state s); /* "primary" */
 const char *fsm_state_sentence(enum fsm_state s);
 enum fsm_postgres fsm_state_postgres(enum fsm_state s);
 const char *fsm_event_text(enum fsm_event ev);
-const char *fsm_action_text(enum fsm_action a);
 /* The whole table as text for `podgres help states` and the man page. */
 void fsm_print(struct buf *out);

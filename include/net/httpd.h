@@ -78,8 +78,7 @@ bool httpd_peer_uid(const struct httpd_req *r, uid_t *uid);
 /* True when the client has shown a certificate of the configured CA for client use; cn gets its
  * common name. */
 bool httpd_peer_cert(const struct httpd_req *r, char *cn, size_t size);
-bool httpd_secure(const struct httpd_req *r); /* came over TLS */
-void *httpd_user(const struct httpd_req *r);  /* whatever was set, at first NULL */
+void *httpd_user(const struct httpd_req *r); /* whatever was set, at first NULL */
 void httpd_set_user(struct httpd_req *r, void *user);
 
 /* ---- answers ---- */

@@ -54,8 +54,6 @@ int file_make_dirs(const char *path, mode_t mode, struct err *e) MUSTCHECK;
  * error (ERR_STATE) that names it, found before anything in that folder is removed.  A path that is
  * not there is fine. */
 int file_remove_tree(const char *path, struct err *e) MUSTCHECK;
-/* Only what is in the folder. */
-int file_empty_dir(const char *path, struct err *e) MUSTCHECK;
 /* Removes one file; not there is fine. */
 int file_remove(const char *path, struct err *e) MUSTCHECK;
 

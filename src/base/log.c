@@ -27,12 +27,6 @@ log_init(const struct log_config *config)
 	conf = *config;
 }
 
-void
-log_set_level(enum log_level level)
-{
-	conf.level = level;
-}
-
 enum log_level
 log_get_level(void)
 {
@@ -43,18 +37,6 @@ uint64_t
 log_dropped(void)
 {
 	return dropped;
-}
-
-int
-log_level_parse(const char *name, enum log_level *out)
-{
-	for (size_t i = 0; i < ARRAY_LEN(level_names); i++) {
-		if (strcmp(name, level_names[i]) == 0) {
-			*out = (enum log_level)i;
-			return 0;
-		}
-	}
-	return -1;
 }
 
 const char *

@@ -101,13 +101,6 @@ fsm_event_text(enum fsm_event ev)
 	return events[ev].text;
 }
 
-const char *
-fsm_action_text(enum fsm_action a)
-{
-	must(a < FSM_ACTIONS);
-	return actions[a];
-}
-
 void
 fsm_print(struct buf *out)
 {

@@ -275,12 +275,6 @@ httpd_peer_uid(const struct httpd_req *r, uid_t *uid)
 }
 
 bool
-httpd_secure(const struct httpd_req *r)
-{
-	return r->h->spec.tls != NULL;
-}
-
-bool
 httpd_peer_cert(const struct httpd_req *r, char *cn, size_t size)
 {
 	const union MHD_ConnectionInfo *info;

@@ -210,12 +210,6 @@ tree_empty(int at, const char *name, int depth, struct err *e)
 }
 
 int
-file_empty_dir(const char *path, struct err *e)
-{
-	return tree_empty(AT_FDCWD, path, 0, e);
-}
-
-int
 file_remove_tree(const char *path, struct err *e)
 {
 	return tree_remove_entry(AT_FDCWD, path, 0, e);
