@@ -61,12 +61,69 @@ struct spec_initdb {
 		post_init_template_sql_refs;
 };
 
+/* A barmanObjectStore, and what podgres adds to it.  set false: there is none. */
+struct spec_store {
+	bool set;
+	char *destination; /* destinationPath: s3://... or file:///... */
+	char *endpoint;    /* endpointURL */
+	char *server_name; /* default: the cluster's name; of an external cluster: its name */
+	struct spec_ref endpoint_ca, access_key, secret_key, session_token, region;
+	bool inherit;          /* inheritFromIAMRole */
+	char *wal_compression; /* "" for none, "gzip", "zstd", ... */
+	char *wal_encryption;  /* "", AES256, aws:kms */
+	int wal_parallel;      /* maxParallel, default 1 */
+	char *data_compression, *data_encryption;
+	int data_jobs; /* default 2 */
+	bool immediate_checkpoint;
+	struct spec_param *tag, *history_tag;
+	size_t tags, history_tags;
+	struct spec_at at;
+};
+
+enum spec_when_down { SPEC_DOWN_STOP, SPEC_DOWN_DROP };
+
+/* spec.backup */
+struct spec_backup {
+	struct spec_store store;
+	char *retention;       /* retentionPolicy, "" for none */
+	bool prefer_standby;   /* target */
+	int64_t continuous_ms; /* backup.continuous: how often new WAL of the current segment goes
+				  out; 0: off */
+	enum spec_when_down when_down; /* backup.whenStoreFails */
+	int64_t drop_bytes; /* backup.dropAbove: drop-with-gap begins when pg_wal holds so much; 0:
+			       a tenth of the volume is left */
+	struct spec_at at;
+};
+
+/* spec.bootstrap.recovery */
+struct spec_recovery {
+	bool set;
+	char *source;      /* of externalClusters; "" with backup_name: the own store */
+	char *backup_name; /* recovery.backup.name: of a Backup document of the file */
+	char *backup_id;   /* recoveryTarget.backupID */
+	char *target_tli, *target_xid, *target_name, *target_lsn, *target_time;
+	bool target_immediate, exclusive;
+	char *database, *owner, *secret;
+	struct spec_at at, target_at;
+};
+
+/* kind: ScheduledBackup and kind: Backup */
+struct spec_schedule {
+	char *name;
+	char *schedule; /* "" of a Backup: once */
+	bool suspend, immediate, once;
+	bool prefer_standby, target_set;
+	enum spec_bool immediate_checkpoint; /* onlineConfiguration.immediateCheckpoint */
+	struct spec_at at;
+};
+
 /* An external cluster that replica.source, recovery or pg_basebackup may name. */
 struct spec_external {
 	char *name;
 	struct spec_param *param; /* connectionParameters in the manifest's order */
 	size_t params;
 	struct spec_ref password, ssl_cert, ssl_key, ssl_root_cert; /* name "": not given */
+	struct spec_store store;
 	struct spec_at at;
 };
 
@@ -100,8 +157,10 @@ struct spec {
 		failover_delay_ms;
 	int64_t maximum_lag_bytes;  /* probes.readiness.maximumLag; -1: none */
 	bool ready_needs_streaming; /* probes.readiness.type: streaming, or not given */
-	bool has_backup;            /* a destination for WAL is given (no effect in this version) */
-	struct spec_at backup_at;
+	struct spec_backup backup;
+	struct spec_recovery recovery;
+	struct spec_schedule *schedule; /* of this cluster, in the order of the file */
+	size_t schedules;
 	char *log_level;
 };
 

@@ -41,6 +41,8 @@ enum shared_fd {
 	FD_LISTEN_HTTP = 5,
 	FD_LISTEN_METRICS = 6,
 	FD_LISTEN_CONTROL = 7,
+	/* archiver */
+	FD_LISTEN_WAL = 5, /* RUN_DIR/wal.sock */
 	/* logger: where to read, and the real stdout */
 	FD_LOG_PIPE = 5,  /* raw output of every process of the pod */
 	FD_LOG_JSON = 6,  /* FIFO RUN_DIR/log/postgres.json */
@@ -137,7 +139,7 @@ struct plan {
 	char warning[PLAN_WARNINGS][320];
 };
 
-/* ---- SEC_JOB_MAIN, SEC_JOB_SIDE and SEC_JOB_FLAG: the job of that lane ---- */
+/* ---- SEC_JOB_MAIN, SEC_JOB_SIDE, SEC_JOB_FLAG, SEC_JOB_BACKUP: the job of that lane ---- */
 
 struct job_report {
 	uint64_t run;     /* number of this run, given by the supervisor */
@@ -347,6 +349,75 @@ struct api_facts {
 	int64_t cert_expires_wall_us;
 };
 
+/* ---- SEC_ARCHIVE, written by the archiver ---- */
+
+enum archive_state {
+	ARCHIVE_STATE_NONE,     /* no destination: nothing is archived, by choice */
+	ARCHIVE_STATE_STARTING, /* the store was not yet asked */
+	ARCHIVE_STATE_OK,
+	ARCHIVE_STATE_FAILING,  /* the last attempt failed; it is tried again */
+	ARCHIVE_STATE_FOREIGN,  /* the folder belongs to another cluster: nothing is written */
+	ARCHIVE_STATE_CONFLICT, /* other bytes stand under a segment's name: two primaries? */
+};
+
+#define ARCHIVE_JOBS 64
+
+enum archive_job_state {
+	ARCHIVE_JOB_RUNNING,
+	ARCHIVE_JOB_DONE,
+	ARCHIVE_JOB_FAILED,
+	ARCHIVE_JOB_ABSENT
+};
+
+/* One file going out or coming in.  Number n stands in slot n % ARCHIVE_JOBS. */
+struct archive_job {
+	uint64_t number; /* from 1; 0: the slot is empty */
+	uint32_t state;  /* enum archive_job_state */
+	bool restore;    /* else archive */
+	bool ahead;      /* begun before postgres asked for it */
+	char name[64];
+	int64_t started_wall_us, finished_wall_us;
+	int64_t bytes, stored_bytes; /* as postgres knows it; as it is in the store */
+	uint32_t err_kind;
+	char error[160];
+};
+
+struct archive_facts {
+	uint32_t state;             /* enum archive_state */
+	char destination[PATH_LEN]; /* s3://bucket/path/server, "" for none */
+	char problem[512], hint[256];
+	char owner[256];         /* whose the folder is, when it is foreign */
+	uint32_t err_kind;       /* of the problem */
+	int32_t err_code;        /* HTTP status or errno, 0: none */
+	int64_t failing_wall_us; /* since when; 0: it does not fail */
+	int64_t queue;           /* files that wait, the .ready of archive_status; -1: unknown */
+	int64_t oldest_ready_wall_us; /* 0: none waits */
+	char last_archived[64], last_failed[64];
+	int64_t last_archived_wall_us, last_failed_wall_us;
+	uint64_t archived_lsn;   /* everything before it is in the archive; 0: unknown */
+	uint64_t continuous_lsn; /* the same with the parts of the current segment; 0: off */
+	int64_t exposed_wall_us; /* when the oldest WAL that is not in the archive was written;
+				    0: all of it is there */
+	uint64_t archived, failed, conflicts, restored, restore_hits, restore_absent,
+		restore_failed, gaps;
+	uint64_t bytes_read, bytes_stored;
+	char conflict[64]; /* the segment of the split-brain alarm; "": none */
+	int64_t conflict_wall_us;
+	bool broken_window; /* WAL was dropped: a new base backup is needed */
+	bool drained;       /* after postgres ended: nothing is left to do, or leave it */
+	int64_t left;       /* files that did not go out by then */
+	/* catalogue, as last read */
+	int64_t catalog_wall_us; /* 0: never */
+	int32_t backups;
+	char last_backup[32], last_failed_backup[32];
+	int64_t last_backup_wall_us, last_backup_bytes, last_backup_stored, last_backup_ms;
+	int64_t last_failed_backup_wall_us;
+	int64_t first_point_wall_us, last_point_wall_us; /* the window; 0: none */
+	int64_t next_backup_wall_us;                     /* by the schedules; 0: none */
+	uint64_t jobs;                                   /* number of the newest */
+	struct archive_job job[ARCHIVE_JOBS];
+};
+
 /* ---- sections ---- */
 
 enum section {
@@ -356,9 +427,11 @@ enum section {
 	SEC_JOB_MAIN,
 	SEC_JOB_SIDE,
 	SEC_JOB_FLAG,
+	SEC_JOB_BACKUP,
 	SEC_POSTGRES,
 	SEC_LOG,
 	SEC_API,
+	SEC_ARCHIVE,
 	SECTIONS
 };
 
@@ -374,6 +447,9 @@ enum msg_type {
 	MSG_ORDER,       /* api -> supervisor: struct order; answered with the same id */
 	MSG_ORDER_REPLY, /* supervisor -> api: struct order_reply */
 	MSG_REOPEN,      /* supervisor -> services: SIGUSR1.  No body */
+	MSG_DRAIN,       /* supervisor -> archiver: postgres is gone, archive what is left; body:
+			    int64_t, boot time in ns until which.  archive_facts.drained answers */
+	MSG_CATALOG,     /* supervisor -> archiver: backups changed, read the catalogue again */
 };
 
 struct order_reply {

@@ -9,6 +9,7 @@ KIND(CONFIG, false, 422, 78, "the configuration or the data directory does not a
 KIND(NOTFOUND, false, 404, 66, "the named thing does not exist")
 KIND(STATE, false, 409, 75, "not allowed in the present state")
 KIND(UNMET, false, 412, 75, "a condition of the order does not hold")
+KIND(CONFLICT, false, 409, 65, "something else stands under that name")
 KIND(BUSY, true, 503, 75, "a bounded queue is full")
 KIND(SPACE, true, 507, 75, "the volume has no space left")
 KIND(TIMEOUT, true, 504, 75, "the deadline passed")

@@ -360,8 +360,8 @@ spec_read_cluster(struct spec_reader *r, const struct yaml *doc)
 	read_fenced(r, doc);
 	read_times(r, doc);
 	read_readiness(r, doc);
-	s->has_backup = !yaml_is_null(store);
-	s->backup_at = at_of(store);
+	s->backup.store.set = !yaml_is_null(store);
+	s->backup.store.at = at_of(store);
 	set(r, &s->log_level, *level ? level : DEFAULT_LOG_LEVEL);
 }
 

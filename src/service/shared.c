@@ -12,7 +12,9 @@ const size_t shared_sizes[SECTIONS] = {
 	[SEC_JOB_FLAG] = sizeof(struct job_report),
 	[SEC_POSTGRES] = sizeof(struct pg_facts),
 	[SEC_LOG] = sizeof(struct log_facts),
+	[SEC_JOB_BACKUP] = sizeof(struct job_report),
 	[SEC_API] = sizeof(struct api_facts),
+	[SEC_ARCHIVE] = sizeof(struct archive_facts),
 };
 
 static const char *const service_names[SERVICES] = {

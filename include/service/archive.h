@@ -1,0 +1,119 @@
+/*
+ * archive - one Barman folder of a store, opened as the manifest says.
+ *
+ * Process: workers of the archiver, the jobs backup, prune and prepare, and the commands backup,
+ * wal and restore.  Nothing here is for a process that must not wait.
+ */
+#pragma once
+
+#include "core/archive_name.h"
+#include "core/catalog.h"
+#include "core/spec.h"
+#include "service/shared.h"
+#include "store/codec.h"
+#include "store/store.h"
+
+struct archive {
+	struct store *store;
+	char server[256]; /* first component of every key */
+	char label[128];  /* "own", or the external cluster's name, for messages */
+	enum codec wal_codec, data_codec;
+	int wal_parallel, data_jobs;
+	const struct spec_store *spec; /* borrowed */
+	struct store_tag *history_tag; /* owned */
+	size_t history_tags;
+	/* private: what the store's spec borrows */
+	void *keep;
+};
+
+/* How long and whether to go on; all 0: the store's defaults. */
+struct archive_patience {
+	int64_t total_ms;
+	int attempts;
+	bool (*cancelled)(void *arg);
+	void *arg;
+};
+
+/* external NULL: the own store (spec.backup); else that external cluster's.  ERR_CONFIG when there
+ * is none.  spec and opt are borrowed for the archive's life; patience may be NULL. */
+int archive_open(struct archive **out, const struct spec *spec, const char *external,
+	const struct run_options *opt, const struct archive_patience *patience,
+	struct err *e) MUSTCHECK;
+struct archive *archive_close(struct archive *a); /* returns NULL */
+DEFINE_AUTO(struct archive *, archive_close)
+
+/* ---- archive_owner: whose folder it is ---- */
+
+/*
+ * The marker SERVER/podgres/owner.json: {"systemId","cluster","namespace","createdAt","createdBy"}.
+ * Absent: the owner is found by the backups and segments that are there.  make: an empty or own
+ * folder without a marker gets one (create-only).  Returns 0 when it is ours; ERR_CONFLICT with
+ * the owner named in the message when it is another's.  A clone has its source's system identifier:
+ * cluster and namespace must be the same too, where both know them.
+ */
+struct archive_self {
+	uint64_t system_id;
+	const char *cluster, *name_space;
+};
+int archive_owner_check(
+	struct archive *a, const struct archive_self *self, bool make, struct err *e) MUSTCHECK;
+
+/* ---- archive_push: one file of pg_wal goes out ---- */
+
+struct archive_push {
+	const char *path;   /* of the file */
+	const char *name;   /* its last component */
+	uint64_t system_id; /* in a segment's header it must be this; 0: not checked */
+	bool look;          /* also look for the name with other extensions first */
+};
+
+struct archive_push_result {
+	bool same; /* stood there already, with the same content */
+	int64_t bytes, stored_bytes;
+};
+
+/* 0: stored and verified.  ERR_CONFLICT: other content under the name, nothing changed. */
+int archive_push(struct archive *a, const struct archive_push *push, struct archive_push_result *r,
+	struct err *e) MUSTCHECK;
+
+/* ---- archive_fetch: one file comes in ---- */
+
+struct archive_fetch {
+	const char *name;
+	const char *path;       /* written here: temporary name beside it, checked, fsync, rename */
+	uint64_t system_id;     /* 0: not checked */
+	uint32_t segment_bytes; /* length of a segment; 0: not checked */
+	bool partial;           /* take NAME.partial when the whole one is certainly not there */
+};
+
+/* ERR_NOTFOUND: the archive certainly does not have it.  stored_bytes may be NULL. */
+int archive_fetch(struct archive *a, const struct archive_fetch *fetch, int64_t *stored_bytes,
+	struct err *e) MUSTCHECK;
+/* Any file of pg_wal as text (history, backup); at most max bytes. */
+int archive_fetch_text(
+	struct archive *a, const char *name, size_t max, struct buf *out, struct err *e) MUSTCHECK;
+
+/* ---- archive_catalog: what is there ---- */
+
+struct archive_catalog {
+	struct catalog c;
+	struct backup_info *info; /* owned, sorted by ID; catalog's backups point here */
+	size_t infos;
+	char (*unreadable)[BACKUP_ID_SIZE]; /* backups whose backup.info could not be read, owned */
+	size_t unreadables;
+	int *keep;     /* enum retention_keep of each, owned */
+	int64_t bytes; /* of all objects */
+	void *priv;
+};
+
+/* Reads everything below SERVER/base/ and the names below SERVER/wals/. */
+int archive_catalog_read(struct archive *a, struct archive_catalog *out, struct err *e) MUSTCHECK;
+void archive_catalog_deinit(struct archive_catalog *c);
+static inline void
+archive_catalog_deinit_auto(struct archive_catalog *c)
+{
+	archive_catalog_deinit(c);
+}
+struct json;
+/* The objects of /v1/backups and `podgres backup list --json`: {"backups":[...],"window":{...}}. */
+void archive_catalog_json(const struct archive_catalog *c, struct json *j);

@@ -1,0 +1,63 @@
+/*
+ * archiver - what the files of the archiver share.
+ *
+ * The service itself never touches the store: it owns wal.sock, the queue, the schedule and the
+ * section SEC_ARCHIVE, and turns a loop.  Each transfer is one task of one worker: a child forked
+ * from the service (no exec), plain sequential code, one store connection of its own, killed when
+ * its task is over its deadline, gone when nothing was to do for a minute.  So a hung TLS library
+ * costs one child, and an idle pod pays for no library at all.
+ */
+#pragma once
+
+#include "service/archive.h"
+#include "service/service.h"
+
+enum archiver_task_kind {
+	TASK_PUSH,    /* name, path */
+	TASK_FETCH,   /* name, path (destination), source */
+	TASK_OWNER,   /* whose folder is it; flag: make the marker */
+	TASK_CATALOG, /* writes RUN_DIR/catalog.json */
+	TASK_GAP,     /* name: a gap object for this segment */
+};
+
+/* Fixed size, over the worker's socket. */
+struct archiver_task {
+	uint64_t id;
+	uint32_t kind;
+	int32_t source; /* -1: the own store; else number in spec's externalClusters */
+	bool flag;
+	char name[64];
+	char path[PATH_LEN];
+	uint64_t system_id;
+	uint32_t segment_bytes;
+	int64_t deadline_ns; /* boot time */
+};
+
+struct archiver_done {
+	uint64_t id;
+	uint32_t err_kind; /* ERR_NONE: done */
+	int32_t code;      /* HTTP status, errno */
+	bool same;
+	int64_t bytes, stored_bytes;
+	char msg[512];
+};
+
+/* ---- wal.sock: SOCK_SEQPACKET, one request and its answers a connection ---- */
+
+#define WAL_PROTOCOL 1
+
+struct wal_request {
+	uint32_t protocol; /* WAL_PROTOCOL */
+	uint32_t restore;  /* 0 archive, 1 restore */
+	char name[64];     /* %f; of archive: last component of the path */
+	char path[1024];   /* absolute: what to archive, or where to put it */
+};
+
+/* Sent every 5 s while it works (state WAL_WORKING), and once at the end. */
+enum wal_state { WAL_WORKING, WAL_DONE, WAL_ABSENT, WAL_FAILED };
+
+struct wal_answer {
+	uint32_t state;
+	uint32_t exit_code; /* for podgres-wal when WAL_FAILED */
+	char msg[512];      /* one line for PostgreSQL's log, "" when done */
+};
