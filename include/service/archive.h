@@ -22,8 +22,9 @@ struct archive {
 	const struct spec_store *spec; /* borrowed */
 	struct store_tag *history_tag; /* owned */
 	size_t history_tags;
-	/* private: what the store's spec borrows */
-	void *keep;
+	/* private */
+	void *keep;                  /* what the store's spec borrows */
+	const char *fetch_extension; /* of the last segment that was found; NULL: none yet */
 };
 
 /* How long and whether to go on; all 0: the store's defaults. */
@@ -106,7 +107,9 @@ struct archive_catalog {
 	void *priv;
 };
 
-/* Reads everything below SERVER/base/ and the names below SERVER/wals/. */
+/* Reads everything below SERVER/base/ and the names below SERVER/wals/, in runs, so that memory
+ * does not grow with the number of segments.  out->c.segment_bytes may be set before; 0: as the
+ * backups say, else as the header of a segment in the store. */
 int archive_catalog_read(struct archive *a, struct archive_catalog *out, struct err *e) MUSTCHECK;
 void archive_catalog_deinit(struct archive_catalog *c);
 static inline void

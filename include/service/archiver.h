@@ -9,6 +9,7 @@
  */
 #pragma once
 
+#include "base/clock.h"
 #include "service/archive.h"
 #include "service/service.h"
 
@@ -25,12 +26,24 @@ struct archiver_task {
 	uint64_t id;
 	uint32_t kind;
 	int32_t source; /* -1: the own store; else number in spec's externalClusters */
-	bool flag;
+	bool flag;      /* TASK_FETCH: NAME.partial will do; TASK_CATALOG: read all of it */
 	char name[64];
 	char path[PATH_LEN];
 	uint64_t system_id;
 	uint32_t segment_bytes;
 	int64_t deadline_ns; /* boot time */
+};
+
+/* What TASK_CATALOG found: the fields of struct archive_facts with the same names. */
+struct archiver_summary {
+	int64_t catalog_wall_us; /* 0: not a TASK_CATALOG, or it failed */
+	int32_t backups;
+	char last_backup[32], last_failed_backup[32];
+	int64_t last_backup_wall_us, last_backup_bytes, last_backup_stored, last_backup_ms;
+	int64_t last_failed_backup_wall_us;
+	int64_t first_point_wall_us, last_point_wall_us;
+	uint64_t gaps;
+	bool broken_window; /* a gap is newer than the end of the newest backup */
 };
 
 struct archiver_done {
@@ -40,7 +53,19 @@ struct archiver_done {
 	bool same;
 	int64_t bytes, stored_bytes;
 	char msg[512];
+	struct archiver_summary summary;
 };
+
+/* ---- archiver_catalog: what TASK_CATALOG does, in a worker ---- */
+
+#define CATALOG_FILE "catalog.json" /* below RUN_DIR */
+#define CATALOG_EVERY_MS (5 * 60 * SEC_MS)
+
+/* Reads the catalogue of the own store and writes RUN_DIR/catalog.json.  Segments are listed from
+ * the last known one on, all of them once an hour and when the task's flag is set.
+ * task->segment_bytes may be 0. */
+int archiver_catalog(struct archive *a, const struct archiver_task *task, const char *run_dir,
+	struct archiver_summary *out, struct err *e) MUSTCHECK;
 
 /* ---- wal.sock: SOCK_SEQPACKET, one request and its answers a connection ---- */
 
