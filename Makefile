@@ -130,7 +130,7 @@ test-system-asan: ## system tests with a binary under AddressSanitizer and UBSan
 
 .PHONY: test
 test: ## install what tests need and run all of them
-	scripts/setup build run test
+	scripts/setup build run test stores
 	$(MAKE) -j$(JOBS) all
 	$(MAKE) -j$(JOBS) check
 	$(MAKE) -j$(JOBS) check-asan

@@ -21,6 +21,7 @@ class Test:
         self.bindir = bindir or newest_bindir()
         self.user = pwd.getpwnam("postgres")
         self.pods = []
+        self.servers = []  # what else a test started; each has close()
         out = subprocess.run([self.bindir + "/postgres", "--version"], capture_output=True, text=True, check=True)
         self.major = int(out.stdout.split()[2].split(".")[0].split("r")[0].split("b")[0])
 
@@ -95,3 +96,5 @@ class Test:
     def close(self):
         for pod in self.pods:
             pod.close()
+        for server in self.servers:
+            server.close()
