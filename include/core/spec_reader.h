@@ -44,8 +44,36 @@ void spec_read_cluster(struct spec_reader *r, const struct yaml *doc);
 void spec_rules_cluster(struct spec_reader *r, const struct yaml *doc);
 void spec_rules_postgresql(struct spec_reader *r, const struct yaml *spec);
 void spec_rules_synchronous(struct spec_reader *r, const struct yaml *spec);
+void spec_rules_retrieval(struct spec_reader *r, const struct yaml *doc);
 void spec_rules_backup(struct spec_reader *r, const struct yaml *doc, const char *kind);
 void spec_rules_pooler(struct spec_reader *r, const struct yaml *doc);
+
+/* Documents of kind ScheduledBackup and Backup, and the Cluster that was chosen. */
+struct spec_docs {
+	const struct yaml **item; /* owned */
+	size_t n;
+	const struct yaml *cluster;
+};
+void spec_rules_schedules(struct spec_reader *r, const struct spec_docs *docs);
+
+/* spec_backup: the archive's part of the spec.  doc NULL: the defaults. */
+void spec_read_backup(struct spec_reader *r, const struct yaml *doc);
+void spec_read_recovery(struct spec_reader *r, const struct yaml *bootstrap);
+void spec_read_schedules(struct spec_reader *r, const struct spec_docs *docs);
+void spec_read_store(struct spec_reader *r, struct spec_store *out, const struct yaml *n,
+	const char *server_name);
+void spec_store_deinit(struct spec_store *s);
+void spec_backup_deinit(struct spec *s);
+/* Whether a Backup or ScheduledBackup asks for what podgres does: its data in the store. */
+bool spec_backup_is_ours(const struct yaml *doc);
+
+/* Parts of spec_read that spec_backup uses as well. */
+struct spec_at spec_place(const struct yaml *n);
+void spec_set(struct spec_reader *r, char **slot, const char *text);
+struct spec_ref spec_read_ref(struct spec_reader *r, const struct yaml *n, bool secret);
+size_t spec_read_params(struct spec_reader *r, const struct yaml *map, struct spec_param **out);
+void spec_ref_deinit(struct spec_ref *ref);
+void spec_params_free(struct spec_param *p, size_t n);
 
 /* At most one of the named fields of a map is given; why says it in a few words. */
 void spec_at_most_one(

@@ -177,8 +177,8 @@ free_list(struct spec_list *l)
 	free(l->item);
 }
 
-static void
-free_ref(struct spec_ref *r)
+void
+spec_ref_deinit(struct spec_ref *r)
 {
 	free(r->name);
 	free(r->key);
@@ -188,12 +188,12 @@ static void
 free_refs(struct spec_refs *l)
 {
 	for (size_t i = 0; i < l->n; i++)
-		free_ref(&l->item[i]);
+		spec_ref_deinit(&l->item[i]);
 	free(l->item);
 }
 
-static void
-free_params(struct spec_param *p, size_t n)
+void
+spec_params_free(struct spec_param *p, size_t n)
 {
 	for (size_t i = 0; i < n; i++) {
 		free(p[i].name);
@@ -224,11 +224,12 @@ static void
 free_external(struct spec_external *x)
 {
 	free(x->name);
-	free_params(x->param, x->params);
-	free_ref(&x->password);
-	free_ref(&x->ssl_cert);
-	free_ref(&x->ssl_key);
-	free_ref(&x->ssl_root_cert);
+	spec_params_free(x->param, x->params);
+	spec_ref_deinit(&x->password);
+	spec_ref_deinit(&x->ssl_cert);
+	spec_ref_deinit(&x->ssl_key);
+	spec_ref_deinit(&x->ssl_root_cert);
+	spec_store_deinit(&x->store);
 }
 
 struct spec *
@@ -239,7 +240,7 @@ spec_free(struct spec *s)
 	free(s->name);
 	free(s->name_space);
 	free_initdb(&s->initdb);
-	free_params(s->param, s->params);
+	spec_params_free(s->param, s->params);
 	free_list(&s->pg_hba);
 	free_list(&s->pg_ident);
 	free_list(&s->preload);
@@ -247,6 +248,7 @@ spec_free(struct spec *s)
 	free(s->replica_source);
 	free(s->replica_conninfo);
 	free(s->bootstrap_source);
+	spec_backup_deinit(s);
 	for (size_t i = 0; i < s->externals; i++)
 		free_external(&s->external[i]);
 	free(s->external);
@@ -262,7 +264,7 @@ spec_free(struct spec *s)
 struct reading {
 	struct spec_reader r;
 	const struct spec_source *source;
-	const struct yaml *cluster; /* the first that may be ours */
+	struct spec_docs docs; /* the first Cluster that may be ours, and all backups */
 	size_t clusters;
 };
 
@@ -307,8 +309,25 @@ static void
 read_cluster(struct reading *rd, const struct yaml *doc)
 {
 	rd->clusters++;
-	if (!rd->cluster || (!wanted(rd->source, rd->cluster) && wanted(rd->source, doc)))
-		rd->cluster = doc;
+	if (!rd->docs.cluster || (!wanted(rd->source, rd->docs.cluster) && wanted(rd->source, doc)))
+		rd->docs.cluster = doc;
+}
+
+static void
+keep_backup(struct reading *rd, const struct yaml *doc)
+{
+	struct spec_docs *docs = &rd->docs;
+	const struct yaml **grown;
+
+	if (docs->n % 32 == 0) {
+		grown = reallocarray(docs->item, docs->n + 32, sizeof(*grown));
+		if (!grown) {
+			rd->r.no_memory = true;
+			return;
+		}
+		docs->item = grown;
+	}
+	docs->item[docs->n++] = doc;
 }
 
 static void
@@ -342,8 +361,10 @@ read_doc(struct reading *rd, const struct yaml *doc)
 		spec_rules_cluster(&rd->r, doc);
 	else if (strcmp(kind, "Pooler") == 0)
 		spec_rules_pooler(&rd->r, doc);
-	else
+	else {
 		spec_rules_backup(&rd->r, doc, kind);
+		keep_backup(rd, doc);
+	}
 }
 
 /* Exactly one Cluster, or the one that CLUSTER_NAME says. */
@@ -352,22 +373,22 @@ choose_cluster(struct reading *rd)
 {
 	const struct spec_source *source = rd->source;
 	struct spec_reader *r = &rd->r;
-	const struct yaml *name = yaml_path(rd->cluster, "metadata.name");
+	const struct yaml *name = yaml_path(rd->docs.cluster, "metadata.name");
 
 	if (rd->clusters == 0) {
 		if (!source->checking)
 			spec_error(r, NULL, "no document of kind Cluster (" API_VERSION ")");
 		return;
 	}
-	if (wanted(source, rd->cluster)) {
+	if (wanted(source, rd->docs.cluster)) {
 		if (rd->clusters > 1 && (!source->cluster || !*source->cluster)) {
 			if (source->checking)
-				spec_warn(r, rd->cluster,
+				spec_warn(r, rd->docs.cluster,
 					"%zu documents of kind Cluster: podgres run needs "
 					"CLUSTER_NAME",
 					rd->clusters);
 			else
-				spec_error(r, rd->cluster,
+				spec_error(r, rd->docs.cluster,
 					"%zu documents of kind Cluster, expected one, or "
 					"CLUSTER_NAME",
 					rd->clusters);
@@ -375,10 +396,11 @@ choose_cluster(struct reading *rd)
 		return;
 	}
 	if (rd->clusters > 1 && !source->checking)
-		spec_error(r, rd->cluster, "none of %zu Clusters is named \"%.60s\" (CLUSTER_NAME)",
-			rd->clusters, source->cluster);
+		spec_error(r, rd->docs.cluster,
+			"none of %zu Clusters is named \"%.60s\" (CLUSTER_NAME)", rd->clusters,
+			source->cluster);
 	else
-		spec_warn(r, name ? name : rd->cluster,
+		spec_warn(r, name ? name : rd->docs.cluster,
 			"metadata.name: \"%.60s\" is not CLUSTER_NAME, \"%.60s\"", yaml_text(name),
 			source->cluster);
 }
@@ -391,14 +413,17 @@ read_documents(struct reading *rd, const struct yaml *docs)
 	for (doc = docs; doc; doc = doc->next)
 		read_doc(rd, doc);
 	choose_cluster(rd);
-	if (!rd->cluster)
+	if (!rd->docs.cluster)
 		return;
 	if (!rd->source->checking) {
-		spec_check_doc(&rd->r, rd->cluster, field_root("Cluster"));
-		spec_rules_cluster(&rd->r, rd->cluster);
+		spec_check_doc(&rd->r, rd->docs.cluster, field_root("Cluster"));
+		spec_rules_cluster(&rd->r, rd->docs.cluster);
 	}
-	if (rd->r.errors == 0)
-		spec_read_cluster(&rd->r, rd->cluster);
+	spec_rules_schedules(&rd->r, &rd->docs);
+	if (rd->r.errors)
+		return;
+	spec_read_cluster(&rd->r, rd->docs.cluster);
+	spec_read_schedules(&rd->r, &rd->docs);
 }
 
 /* The order of the file, whatever looked at it first. */
@@ -456,6 +481,7 @@ spec_parse_from(struct spec **out, const struct spec_source *source, struct spec
 	}
 	sort_notes(&rd.r);
 	spec_notes_deinit(&own);
+	free(rd.docs.item);
 	if (rd.r.no_memory) {
 		errno = ENOMEM;
 		return err_sys(e, "%s", source->file);

@@ -21,14 +21,14 @@
 
 /* ---- single values ---- */
 
-static struct spec_at
-at_of(const struct yaml *n)
+struct spec_at
+spec_place(const struct yaml *n)
 {
 	return n ? (struct spec_at){n->line, n->col} : (struct spec_at){0, 0};
 }
 
-static void
-set(struct spec_reader *r, char **slot, const char *text)
+void
+spec_set(struct spec_reader *r, char **slot, const char *text)
 {
 	free(*slot);
 	*slot = spec_dup(r, text);
@@ -50,13 +50,13 @@ bool_at(const struct yaml *doc, const char *path, bool otherwise)
 	return yaml_bool(yaml_path(doc, path), &v) ? otherwise : v;
 }
 
-static struct spec_ref
-read_ref(struct spec_reader *r, const struct yaml *n, bool secret)
+struct spec_ref
+spec_read_ref(struct spec_reader *r, const struct yaml *n, bool secret)
 {
 	return (struct spec_ref){.name = spec_dup(r, yaml_text(yaml_get(n, "name"))),
 		.key = spec_dup(r, yaml_text(yaml_get(n, "key"))),
 		.secret = secret,
-		.at = at_of(n)};
+		.at = spec_place(n)};
 }
 
 /* ---- lists ---- */
@@ -69,7 +69,7 @@ read_list(struct spec_reader *r, const struct yaml *list)
 
 	l.item = spec_array(r, yaml_count(list), sizeof(*l.item));
 	for (n = l.item ? list->first : NULL; n; n = n->next)
-		l.item[l.n++] = (struct spec_text){spec_dup(r, yaml_text(n)), at_of(n)};
+		l.item[l.n++] = (struct spec_text){spec_dup(r, yaml_text(n)), spec_place(n)};
 	return l;
 }
 
@@ -86,14 +86,14 @@ read_sql_refs(struct spec_reader *r, const struct yaml *n)
 	if (!l.item)
 		return l;
 	for (c = secrets ? secrets->first : NULL; c; c = c->next)
-		l.item[l.n++] = read_ref(r, c, true);
+		l.item[l.n++] = spec_read_ref(r, c, true);
 	for (c = maps ? maps->first : NULL; c; c = c->next)
-		l.item[l.n++] = read_ref(r, c, false);
+		l.item[l.n++] = spec_read_ref(r, c, false);
 	return l;
 }
 
-static size_t
-read_params(struct spec_reader *r, const struct yaml *map, struct spec_param **out)
+size_t
+spec_read_params(struct spec_reader *r, const struct yaml *map, struct spec_param **out)
 {
 	const struct yaml *n;
 	size_t i = 0;
@@ -101,7 +101,7 @@ read_params(struct spec_reader *r, const struct yaml *map, struct spec_param **o
 	*out = spec_array(r, yaml_count(map), sizeof(**out));
 	for (n = *out ? map->first : NULL; n; n = n->next, i++)
 		(*out)[i] = (struct spec_param){
-			spec_dup(r, n->key->text), spec_dup(r, yaml_text(n)), at_of(n)};
+			spec_dup(r, n->key->text), spec_dup(r, yaml_text(n)), spec_place(n)};
 	return i;
 }
 
@@ -129,11 +129,11 @@ read_initdb(struct spec_reader *r, const struct yaml *n)
 	bool b;
 
 	r->spec->has_initdb = true;
-	set(r, &i->database, *database ? database : DEFAULT_DATABASE);
-	set(r, &i->owner, *owner ? owner : *database ? database : DEFAULT_DATABASE);
-	set(r, &i->secret, yaml_text(yaml_path(n, "secret.name")));
+	spec_set(r, &i->database, *database ? database : DEFAULT_DATABASE);
+	spec_set(r, &i->owner, *owner ? owner : *database ? database : DEFAULT_DATABASE);
+	spec_set(r, &i->secret, yaml_text(yaml_path(n, "secret.name")));
 	for (size_t t = 0; t < ARRAY_LEN(texts); t++)
-		set(r, texts[t].slot, yaml_text(yaml_get(n, texts[t].name)));
+		spec_set(r, texts[t].slot, yaml_text(yaml_get(n, texts[t].name)));
 	if (yaml_bool(yaml_get(n, "dataChecksums"), &b) == 0)
 		i->data_checksums = b ? SPEC_TRUE : SPEC_FALSE;
 	i->wal_segment_mb = (int)int_at(n, "walSegmentSize", 0);
@@ -162,25 +162,28 @@ read_bootstrap(struct spec_reader *r, const struct yaml *doc)
 		if (yaml_is_null(n))
 			continue;
 		r->spec->bootstrap = methods[i].is;
-		r->spec->bootstrap_at = at_of(n->key);
+		r->spec->bootstrap_at = spec_place(n->key);
 		if (methods[i].is == SPEC_BOOT_INITDB)
 			read_initdb(r, n);
 		else
-			set(r, &r->spec->bootstrap_source, yaml_text(yaml_get(n, "source")));
+			spec_set(r, &r->spec->bootstrap_source, yaml_text(yaml_get(n, "source")));
 	}
+	spec_read_recovery(r, bootstrap);
 }
 
 static struct spec_external
 read_external(struct spec_reader *r, const struct yaml *n)
 {
-	struct spec_external x = {.at = at_of(n)};
+	struct spec_external x = {.at = spec_place(n)};
 
 	x.name = spec_dup(r, yaml_text(yaml_get(n, "name")));
-	x.params = read_params(r, yaml_get(n, "connectionParameters"), &x.param);
-	x.password = read_ref(r, yaml_get(n, "password"), true);
-	x.ssl_cert = read_ref(r, yaml_get(n, "sslCert"), true);
-	x.ssl_key = read_ref(r, yaml_get(n, "sslKey"), true);
-	x.ssl_root_cert = read_ref(r, yaml_get(n, "sslRootCert"), true);
+	x.params = spec_read_params(r, yaml_get(n, "connectionParameters"), &x.param);
+	x.password = spec_read_ref(r, yaml_get(n, "password"), true);
+	x.ssl_cert = spec_read_ref(r, yaml_get(n, "sslCert"), true);
+	x.ssl_key = spec_read_ref(r, yaml_get(n, "sslKey"), true);
+	x.ssl_root_cert = spec_read_ref(r, yaml_get(n, "sslRootCert"), true);
+	spec_read_store(
+		r, &x.store, yaml_get(n, "barmanObjectStore"), yaml_text(yaml_get(n, "name")));
 	return x;
 }
 
@@ -218,7 +221,7 @@ read_replica(struct spec_reader *r, const struct yaml *doc)
 	struct spec *s = r->spec;
 
 	s->replica_enabled = bool_at(doc, "spec.replica.enabled", false);
-	set(r, &s->replica_source, yaml_text(yaml_path(doc, "spec.replica.source")));
+	spec_set(r, &s->replica_source, yaml_text(yaml_path(doc, "spec.replica.source")));
 	if (r->no_memory || !s->replica_enabled)
 		return;
 	x = spec_external_of(s, s->replica_source);
@@ -226,7 +229,7 @@ read_replica(struct spec_reader *r, const struct yaml *doc)
 		put_conninfo(&conninfo, &x->param[i]);
 	if (conninfo.failed)
 		r->no_memory = true;
-	set(r, &s->replica_conninfo, buf_str(&conninfo));
+	spec_set(r, &s->replica_conninfo, buf_str(&conninfo));
 }
 
 /* The annotation is JSON text, '["pod-1"]', and JSON is YAML. */
@@ -242,7 +245,7 @@ read_fenced(struct spec_reader *r, const struct yaml *doc)
 		return;
 	r->spec->fenced = read_list(r, yaml_docs(tree));
 	for (size_t i = 0; i < r->spec->fenced.n; i++)
-		r->spec->fenced.item[i].at = at_of(n);
+		r->spec->fenced.item[i].at = spec_place(n);
 }
 
 static void
@@ -330,7 +333,7 @@ read_postgresql(struct spec_reader *r, const struct yaml *doc)
 	const struct yaml *n = yaml_path(doc, "spec.postgresql");
 	struct spec *s = r->spec;
 
-	s->params = read_params(r, yaml_get(n, "parameters"), &s->param);
+	s->params = spec_read_params(r, yaml_get(n, "parameters"), &s->param);
 	s->pg_hba = read_list(r, yaml_get(n, "pg_hba"));
 	if (!r->no_memory) {
 		drop_harmless(s);
@@ -345,24 +348,22 @@ void
 spec_read_cluster(struct spec_reader *r, const struct yaml *doc)
 {
 	struct spec *s = r->spec;
-	const struct yaml *store = yaml_path(doc, "spec.backup.barmanObjectStore");
 	const char *level = yaml_text(yaml_path(doc, "spec.logLevel"));
 
-	set(r, &s->name, yaml_text(yaml_path(doc, "metadata.name")));
-	set(r, &s->name_space, yaml_text(yaml_path(doc, "metadata.namespace")));
+	spec_set(r, &s->name, yaml_text(yaml_path(doc, "metadata.name")));
+	spec_set(r, &s->name_space, yaml_text(yaml_path(doc, "metadata.namespace")));
 	s->instances = (int)int_at(doc, "spec.instances", 1);
 	read_bootstrap(r, doc);
 	read_postgresql(r, doc);
 	s->superuser_access = bool_at(doc, "spec.enableSuperuserAccess", false);
-	set(r, &s->superuser_secret, yaml_text(yaml_path(doc, "spec.superuserSecret.name")));
+	spec_set(r, &s->superuser_secret, yaml_text(yaml_path(doc, "spec.superuserSecret.name")));
 	read_externals(r, yaml_path(doc, "spec.externalClusters"));
 	read_replica(r, doc);
 	read_fenced(r, doc);
 	read_times(r, doc);
 	read_readiness(r, doc);
-	s->backup.store.set = !yaml_is_null(store);
-	s->backup.store.at = at_of(store);
-	set(r, &s->log_level, *level ? level : DEFAULT_LOG_LEVEL);
+	spec_read_backup(r, doc);
+	spec_set(r, &s->log_level, *level ? level : DEFAULT_LOG_LEVEL);
 }
 
 /* ---- defaults ---- */
@@ -378,8 +379,10 @@ default_texts(struct spec_reader *r)
 		&i->icu_locale, &i->icu_rules, &i->builtin_locale};
 
 	for (size_t n = 0; n < ARRAY_LEN(slot); n++)
-		set(r, slot[n], "");
-	set(r, &s->log_level, DEFAULT_LOG_LEVEL);
+		spec_set(r, slot[n], "");
+	spec_set(r, &s->log_level, DEFAULT_LOG_LEVEL);
+	spec_read_backup(r, NULL);
+	spec_read_recovery(r, NULL);
 }
 
 struct spec *

@@ -112,25 +112,6 @@ rule_replica(struct spec_reader *r, const struct yaml *spec)
 /* ---- bootstrap ---- */
 
 static void
-rule_recovery(struct spec_reader *r, const struct yaml *spec, const struct yaml *n)
-{
-	static const char *const targets[] = {
-		"targetXID", "targetName", "targetLSN", "targetTime", "targetImmediate", NULL};
-	static const char *const by_source[] = {"backup", "source", NULL};
-	static const char *const by_volume[] = {"backup", "volumeSnapshots", NULL};
-	size_t was = spec_push(r, "recovery");
-	size_t deeper;
-
-	spec_at_most_one(r, n, by_source, "recovery starts from one base backup");
-	spec_at_most_one(r, n, by_volume, "recovery starts from one base backup");
-	source_exists(r, spec, yaml_get(n, "source"));
-	deeper = spec_push(r, "recoveryTarget");
-	spec_at_most_one(r, yaml_get(n, "recoveryTarget"), targets, "recovery has one target");
-	spec_pop(r, deeper);
-	spec_pop(r, was);
-}
-
-static void
 rule_locale(struct spec_reader *r, const struct yaml *n)
 {
 	static const struct {
@@ -186,8 +167,6 @@ rule_bootstrap(struct spec_reader *r, const struct yaml *spec)
 	spec_at_most_one(r, bootstrap, methods, "a cluster is made in one way");
 	if (yaml_given(yaml_get(bootstrap, "initdb")))
 		rule_initdb(r, spec, yaml_get(bootstrap, "initdb"));
-	if (yaml_given(yaml_get(bootstrap, "recovery")))
-		rule_recovery(r, spec, yaml_get(bootstrap, "recovery"));
 	deeper = spec_push(r, "pg_basebackup");
 	source_exists(r, spec, yaml_path(bootstrap, "pg_basebackup.source"));
 	spec_pop(r, deeper);
@@ -270,20 +249,6 @@ rule_stop(struct spec_reader *r, const struct yaml *spec)
 		spec_error_at(r, "smartShutdownTimeout", smart,
 			"%lld leaves nothing of stopDelay, %lld, for the fast shutdown",
 			(long long)smart_s, (long long)stop_s);
-}
-
-static void
-rule_retention(struct spec_reader *r, const struct yaml *spec)
-{
-	const struct yaml *n = yaml_path(spec, "backup.retentionPolicy");
-	const char *s = yaml_text(n);
-	size_t digits = strspn(s, "0123456789");
-
-	if (!*s || yaml_type(n) != YAML_IS_STRING)
-		return;
-	if (!digits || *s == '0' || !s[digits] || !strchr("dwm", s[digits]) || s[digits + 1])
-		spec_error_at(r, "backup.retentionPolicy", n,
-			"\"%.60s\" is no span, expected a number and d, w or m, like 30d", s);
 }
 
 static void
@@ -395,7 +360,7 @@ spec_rules_cluster(struct spec_reader *r, const struct yaml *doc)
 	spec_rules_postgresql(r, spec);
 	spec_rules_synchronous(r, spec);
 	rule_stop(r, spec);
-	rule_retention(r, spec);
+	spec_rules_retrieval(r, doc);
 	rule_archivers(r, spec);
 	rule_roles(r, spec);
 	rule_slots(r, spec);
@@ -403,39 +368,6 @@ spec_rules_cluster(struct spec_reader *r, const struct yaml *doc)
 	spec_names_differ(r, spec, "tablespaces");
 	rule_references(r, spec);
 	rule_secrets(r, spec);
-	spec_pop(r, was);
-}
-
-/* Six fields, seconds first (github.com/robfig/cron); five are Unix cron's, and probably a slip. */
-static void
-rule_schedule(struct spec_reader *r, const struct yaml *n)
-{
-	const char *s = yaml_text(n);
-	size_t words = 0;
-
-	if (*s == '@' || !*s)
-		return;
-	for (; *s; words++) {
-		s += strspn(s, " \t");
-		s += strcspn(s, " \t");
-	}
-	if (words == 5)
-		spec_warn(r, n,
-			"five fields, so the seconds are missing, expected six like "
-			"\"0 0 3 * * *\"");
-	else if (words != 6)
-		spec_error(r, n, "%zu fields, expected six like \"0 0 3 * * *\", seconds first",
-			words);
-}
-
-void
-spec_rules_backup(struct spec_reader *r, const struct yaml *doc, const char *kind)
-{
-	const struct yaml *schedule = yaml_path(doc, "spec.schedule");
-	size_t was = spec_push(r, "spec.schedule");
-
-	if (strcmp(kind, "ScheduledBackup") == 0 && yaml_given(schedule))
-		rule_schedule(r, schedule);
 	spec_pop(r, was);
 }
 

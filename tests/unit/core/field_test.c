@@ -145,7 +145,9 @@ printing_shows_paths_and_inherits_the_class(void **state)
 	field_print(&b, "Cluster", -1);
 	assert_non_null(
 		strstr(buf_str(&b), "spec.externalClusters[].connectionParameters  (implemented"));
-	assert_non_null(strstr(buf_str(&b), "spec.backup.barmanObjectStore.data.jobs  (later"));
+	assert_non_null(
+		strstr(buf_str(&b), "spec.backup.barmanObjectStore.data.jobs  (implemented"));
+	assert_non_null(strstr(buf_str(&b), "spec.managed.roles[].login  (later"));
 	assert_non_null(strstr(buf_str(&b), "spec.storage.size  (kubernetes"));
 	assert_null(strstr(buf_str(&b), "@"));
 	buf_reset(&b);

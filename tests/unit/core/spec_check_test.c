@@ -45,10 +45,10 @@ known_field_that_is_not_implemented_is_one_warning_for_its_tree(void **state)
 	AUTO(rig_deinit) struct rig f = {0};
 
 	(void)state;
-	rig_ok(&f, HEAD "  backup:\n    retentionPolicy: 30d\n    target: primary\n");
+	rig_ok(&f, HEAD "  managed:\n    roles:\n    - name: a\n      login: true\n");
 	assert_int_equal(rig_warnings(&f), 1);
-	expect_warning(HEAD "  backup:\n    retentionPolicy: 30d\n",
-		"7:3: spec.backup: known, but not in this version");
+	expect_warning(HEAD "  managed:\n    roles: []\n",
+		"7:3: spec.managed: known, but not in this version");
 	expect_warning(
 		HEAD "  plugins: [{name: x}]\n", "7:3: spec.plugins: has no effect: plugins");
 }
@@ -140,6 +140,8 @@ documents_must_say_what_they_are(void **state)
 
 /* ---- contradictions ---- */
 
+#define DIRECTORY "  backup: {barmanObjectStore: {destinationPath: file:///b}}\n"
+
 static const struct row contradictions[] = {
 	{"  bootstrap: {initdb: {}, recovery: {backup: {name: b}}}\n",
 		"7:27: spec.bootstrap.recovery: contradicts initdb"},
@@ -163,7 +165,7 @@ static const struct row contradictions[] = {
 	{"  externalClusters: [{name: x}, {name: x}]\n",
 		"7:40: spec.externalClusters[1].name: \"x\" is given twice"},
 	{"  bootstrap: {recovery: {backup: {name: b}, recoveryTarget: {targetXID: '1', "
-	 "targetLSN: 0/1}}}\n",
+	 "targetLSN: 0/1}}}\n" DIRECTORY,
 		"7:78: spec.bootstrap.recovery.recoveryTarget.targetLSN: contradicts "
 		"targetXID"},
 	{"  bootstrap: {initdb: {icuLocale: en}}\n",
@@ -298,10 +300,11 @@ annotations_that_would_matter_are_warned_of(void **state)
 static void
 other_kinds_have_rules_of_their_own(void **state)
 {
-#define S(schedule)                                                                             \
-	HEAD "---\napiVersion: postgresql.cnpg.io/v1\nkind: ScheduledBackup\nmetadata: {name: " \
-	     "s}\n"                                                                             \
-	     "spec: {cluster: {name: pg}, schedule: \"" schedule "\"}\n"
+#define S(schedule)                                                                                \
+	HEAD DIRECTORY                                                                             \
+		"---\napiVersion: postgresql.cnpg.io/v1\nkind: ScheduledBackup\nmetadata: {name: " \
+		"s}\n"                                                                             \
+		"spec: {cluster: {name: pg}, schedule: \"" schedule "\"}\n"
 #define POOLER(what)                                                                       \
 	HEAD "---\napiVersion: postgresql.cnpg.io/v1\nkind: Pooler\nmetadata: {name: s}\n" \
 	     "spec: {cluster: {name: pg}, pgbouncer: {" what "}}\n"
@@ -311,8 +314,8 @@ other_kinds_have_rules_of_their_own(void **state)
 	(void)state;
 	rig_ok(&f, S("0 0 3 * * *"));
 	rig_ok(&g, S("@every 1h"));
-	expect_warning(S("0 3 * * *"), "11:39: spec.schedule: five fields");
-	expect_error(S("daily"), "c.yaml:11:39: spec.schedule: 1 fields");
+	expect_warning(S("0 3 * * *"), "12:39: spec.schedule: five fields");
+	expect_error(S("daily"), "c.yaml:12:39: spec.schedule: 1 fields");
 	expect_error(POOLER("authQuery: SELECT 1"),
 		"c.yaml:11:29: spec.pgbouncer.authQuery: authQuerySecret is missing");
 	expect_error(POOLER("poolMode: statement"),
