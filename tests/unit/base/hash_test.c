@@ -7,6 +7,7 @@
 #include <cmocka.h>
 
 #include "base/hash.h"
+#include "base/hash_impl.h"
 
 static void
 expect_sha256(const void *p, size_t n, const char *want)
@@ -74,6 +75,52 @@ sha256_does_not_depend_on_where_the_input_is_cut(void **state)
 	}
 }
 
+static void
+sha256_instructions_and_portable_code_give_the_same(void **state)
+{
+	uint32_t one[8] = {1, 2, 3, 4, 5, 6, 7, 8}, two[8] = {1, 2, 3, 4, 5, 6, 7, 8};
+	unsigned char text[64 * 7];
+
+	(void)state;
+	if (!sha256_fast_works())
+		skip();
+	for (size_t i = 0; i < sizeof(text); i++)
+		text[i] = (unsigned char)(i * 131 + 7);
+	for (size_t n = 0; n <= 7; n++) {
+		sha256_blocks_fast(one, text, n);
+		sha256_blocks_portable(two, text, n);
+		assert_memory_equal(one, two, sizeof(one));
+	}
+}
+
+static void
+expect_hmac(const void *key, size_t key_len, const char *text, const char *want)
+{
+	struct hash_span k = {key, key_len}, t = {text, strlen(text)};
+	unsigned char raw[SHA256_SIZE];
+	char hex[SHA256_HEX_SIZE];
+
+	hmac_sha256(&k, &t, raw);
+	assert_string_equal(hash_hex(hex, raw, sizeof(raw)), want);
+}
+
+/* RFC 4231, cases 1, 2 and 6 (a key longer than a block). */
+static void
+hmac_sha256_gives_the_published_values(void **state)
+{
+	unsigned char key[131];
+
+	(void)state;
+	memset(key, 0x0b, 20);
+	expect_hmac(key, 20, "Hi There",
+		"b0344c61d8db38535ca8afceaf0bf12b881dc200c9833da726e9376c2e32cff7");
+	expect_hmac("Jefe", 4, "what do ya want for nothing?",
+		"5bdcc146bf60754e6a042426089575c75a003f089d2739839dec58b964ec3843");
+	memset(key, 0xaa, sizeof(key));
+	expect_hmac(key, sizeof(key), "Test Using Larger Than Block-Size Key - Hash Key First",
+		"60e431591ee0b67f0d8a26aacbf5b77f8e0bc6213728c5140546040f0ee37f54");
+}
+
 /* RFC 3720, B.4, and the check value of the CRC catalogue. */
 static void
 crc32c_gives_the_published_values(void **state)
@@ -106,6 +153,8 @@ main(void)
 		cmocka_unit_test(
 			sha256_of_a_million_letters_fed_in_odd_pieces_is_the_published_one),
 		cmocka_unit_test(sha256_does_not_depend_on_where_the_input_is_cut),
+		cmocka_unit_test(sha256_instructions_and_portable_code_give_the_same),
+		cmocka_unit_test(hmac_sha256_gives_the_published_values),
 		cmocka_unit_test(crc32c_gives_the_published_values),
 		cmocka_unit_test(crc32c_can_be_continued),
 	};
