@@ -1,5 +1,5 @@
 /*
- * hash - SHA-256, HMAC and CRC-32C.
+ * hash - SHA-256 and HMAC.
  */
 #include "base/hash.h"
 #include "base/hash_impl.h"
@@ -199,22 +199,4 @@ hmac_sha256(
 	sha256_end(&s, out);
 	explicit_bzero(block, sizeof(block));
 	explicit_bzero(&s, sizeof(s));
-}
-
-/* The reflected polynomial 0x82f63b78, four bits at a time. */
-uint32_t
-crc32c(uint32_t crc, const void *p, size_t n)
-{
-	static const uint32_t nibble[16] = {0x00000000, 0x105ec76f, 0x20bd8ede, 0x30e349b1,
-		0x417b1dbc, 0x5125dad3, 0x61c69362, 0x7198540d, 0x82f63b78, 0x92a8fc17, 0xa24bb5a6,
-		0xb21572c9, 0xc38d26c4, 0xd3d3e1ab, 0xe330a81a, 0xf36e6f75};
-	const unsigned char *in = p;
-
-	crc = ~crc;
-	for (size_t i = 0; i < n; i++) {
-		crc ^= in[i];
-		crc = crc >> 4 ^ nibble[crc & 15];
-		crc = crc >> 4 ^ nibble[crc & 15];
-	}
-	return ~crc;
 }
