@@ -6,7 +6,10 @@
  * SERVER/wals/TTTTTTTT.history[.gz]
  * and ours, which Barman's programs do not look at:
  * SERVER/podgres/owner.json, SERVER/podgres/gaps/SEGMENT, SERVER/podgres/continuous/SEGMENT/...
- * SERVER/base/ID/manifest.json
+ * SERVER/base/ID/manifest.json (core/backup_manifest.h), SERVER/base/ID/backup_manifest[.gz]: the
+ * server's own
+ * SERVER/podgres/base/ID/...: incremental backups with the same files as SERVER/base/ID/.  They do
+ * not lie there because Barman 3.4 would restore one as if it were whole.
  */
 #pragma once
 
