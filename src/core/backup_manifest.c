@@ -67,7 +67,7 @@ line_text(const struct jsonscan_span *v, char *out, size_t size)
 	memcpy(out, v->at, n);
 	if (v->escaped)
 		n = jsonscan_unescape(out, n);
-	out[n] = '\0';
+	memset(out + n, 0, v->len - n + 1);
 	return strlen(out) == n ? 0 : -1;
 }
 
