@@ -66,9 +66,18 @@ what_is_written_is_read_back_line_by_line(void **state)
 	assert_int_equal(seen.objects, 1);
 	assert_int_equal(seen.ends, 1);
 	assert_int_equal(seen.others, 2);
-	assert_memory_equal(&seen.last.file, &f, sizeof(f));
-	assert_memory_equal(&seen.last.object, &o, sizeof(o));
-	assert_memory_equal(&seen.last.totals, &t, sizeof(t));
+	assert_string_equal(seen.last.file.path, f.path);
+	assert_string_equal(seen.last.file.tar, f.tar);
+	assert_string_equal(seen.last.file.sha256, f.sha256);
+	assert_int_equal(seen.last.file.bytes, f.bytes);
+	assert_string_equal(seen.last.object.name, o.name);
+	assert_string_equal(seen.last.object.sha256, o.sha256);
+	assert_int_equal(seen.last.object.bytes, o.bytes);
+	assert_int_equal(seen.last.object.plain_bytes, o.plain_bytes);
+	assert_string_equal(seen.last.totals.parent, t.parent);
+	assert_int_equal(seen.last.totals.files, t.files);
+	assert_int_equal(seen.last.totals.plain_bytes, t.plain_bytes);
+	assert_int_equal(seen.last.totals.stored_bytes, t.stored_bytes);
 }
 
 static void
