@@ -9,7 +9,9 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
+
+#include "base/clock.h"
+#include "core/when.h"
 
 #define SEGMENT_DIGITS 24
 #define TIMELINE_DIGITS 8
@@ -130,19 +132,6 @@ archive_key_parse(const char *key, char name[ARCHIVE_NAME_SIZE], const char **ex
 
 /* ---- IDs of backups ---- */
 
-/* Of a civil date, days since 1970 (H. Hinnant, "chrono-Compatible Low-Level Date Algorithms"). */
-static int64_t
-days_of(int64_t y, int m, int d)
-{
-	int64_t era, yoe, doy;
-
-	y -= m <= 2;
-	era = (y >= 0 ? y : y - 399) / 400;
-	yoe = y - era * 400;
-	doy = (153 * (m + (m > 2 ? -3 : 9)) + 2) / 5 + d - 1;
-	return era * 146097 + yoe * 365 + yoe / 4 - yoe / 100 + doy - 719468;
-}
-
 static int
 two(const char *s)
 {
@@ -159,26 +148,29 @@ backup_id_ok(const char *id)
 void
 backup_id_make(char out[BACKUP_ID_SIZE], int64_t wall_us)
 {
-	time_t s = (time_t)(wall_us / 1000000);
-	struct tm tm;
+	struct when_civil c = when_civil(wall_us / SEC_US);
 
-	must(gmtime_r(&s, &tm));
-	must(strftime(out, BACKUP_ID_SIZE, "%Y%m%dT%H%M%S", &tm) == BACKUP_ID_SIZE - 1);
+	must(c.year >= 1970 && c.year <= 9999);
+	snprintf(out, BACKUP_ID_SIZE, "%04u%02u%02uT%02u%02u%02u", (unsigned)c.year % 10000,
+		(unsigned)c.month % 100, (unsigned)c.day % 100, (unsigned)c.hour % 100,
+		(unsigned)c.minute % 100, (unsigned)c.second % 100);
 }
 
 int64_t
 backup_id_time(const char *id)
 {
-	int month, day;
+	struct when_civil c = {0};
 
 	if (!backup_id_ok(id))
 		return 0;
-	month = two(id + 4);
-	day = two(id + 6);
-	if (month < 1 || month > 12 || day < 1 || day > 31 || two(id + 9) > 23 ||
-		two(id + 11) > 59 || two(id + 13) > 60)
+	c.year = two(id) * 100 + two(id + 2);
+	c.month = two(id + 4);
+	c.day = two(id + 6);
+	c.hour = two(id + 9);
+	c.minute = two(id + 11);
+	c.second = two(id + 13);
+	if (c.month < 1 || c.month > 12 || c.day < 1 || c.day > when_month_days(c.year, c.month) ||
+		c.hour > 23 || c.minute > 59 || c.second > 60)
 		return 0;
-	return (days_of(two(id) * 100 + two(id + 2), month, day) * 86400 + two(id + 9) * 3600 +
-		       two(id + 11) * 60 + two(id + 13)) *
-	       1000000;
+	return when_seconds(&c) * SEC_US;
 }

@@ -15,6 +15,7 @@
 #include "core/lineage.h"
 #include "core/retention.h"
 #include "core/spec_reader.h"
+#include "core/when.h"
 
 #define LEAST_CONTINUOUS_MS 100
 #define MOST_SERVER_NAME 200
@@ -84,8 +85,9 @@ rule_credentials(struct spec_reader *r, const struct yaml *n)
 	     role = yaml_true(s3, "inheritFromIAMRole");
 
 	if (!id && !secret && !role)
-		spec_error_at(r, "s3Credentials", s3 ? s3->key : n->key,
-			"missing, expected accessKeyId and secretAccessKey, or inheritFromIAMRole");
+		spec_info(r, n->key,
+			"without s3Credentials the environment says who podgres is: "
+			"AWS_ACCESS_KEY_ID, or a web identity");
 	else if (id != secret)
 		spec_error_at(r, "s3Credentials", s3->key, "%s is missing, the keys come together",
 			id ? "secretAccessKey" : "accessKeyId");
@@ -229,6 +231,18 @@ rule_timeline(struct spec_reader *r, const struct yaml *n)
 			"\"%.60s\" is no timeline, expected latest or a number from 1", s);
 }
 
+/* What PostgreSQL alone understands is left to it. */
+static void
+rule_time(struct spec_reader *r, const struct yaml *n)
+{
+	int64_t wall_us;
+
+	if (yaml_given(n) && when_parse(yaml_text(n), &wall_us, NULL) == WHEN_WRONG)
+		spec_error_at(r, "targetTime", n,
+			"\"%.60s\" is no point in time, expected one like 2026-11-20T13:41:00Z",
+			yaml_text(n));
+}
+
 static void
 rule_target(struct spec_reader *r, const struct yaml *n)
 {
@@ -248,6 +262,7 @@ rule_target(struct spec_reader *r, const struct yaml *n)
 		spec_error_at(r, "targetLSN", lsn,
 			"\"%.60s\" is no WAL location, expected one like 0/3000148",
 			yaml_text(lsn));
+	rule_time(r, yaml_get(n, "targetTime"));
 	if (strlen(yaml_text(name)) > 63)
 		spec_error_at(r, "targetName", name,
 			"longer than the 63 characters that "

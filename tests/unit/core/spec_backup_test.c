@@ -167,8 +167,6 @@ static const struct {
 		"7:49: spec.backup.barmanObjectStore.destinationPath: \"file:///a/../b\" is no"},
 	{"  backup: {barmanObjectStore: {destinationPath: s3://}}\n",
 		"7:49: spec.backup.barmanObjectStore.destinationPath: \"s3://\" is no"},
-	{"  backup: {barmanObjectStore: {destinationPath: 's3://b/'}}\n",
-		"7:12: spec.backup.barmanObjectStore.s3Credentials: missing"},
 	{"  backup: {barmanObjectStore: {destinationPath: 's3://b/', s3Credentials: "
 	 "{accessKeyId: {name: a, key: b}}}}\n",
 		"7:60: spec.backup.barmanObjectStore.s3Credentials: secretAccessKey is missing"},
@@ -219,6 +217,11 @@ static const struct {
 		"7:70: spec.bootstrap.recovery.recoveryTarget.targetXID: \"1x\" is no"},
 	{RECOVERY(", recoveryTarget: {targetLSN: '12'}"),
 		"7:70: spec.bootstrap.recovery.recoveryTarget.targetLSN: \"12\" is no"},
+	{RECOVERY(", recoveryTarget: {targetTime: '2026-02-30'}"),
+		"7:71: spec.bootstrap.recovery.recoveryTarget.targetTime: \"2026-02-30\" is no "
+		"point in time"},
+	{RECOVERY(", recoveryTarget: {targetTime: today}"),
+		"7:71: spec.bootstrap.recovery.recoveryTarget.targetTime: \"today\" is no"},
 	{RECOVERY(", recoveryTarget: {backupID: x}"),
 		"7:69: spec.bootstrap.recovery.recoveryTarget.backupID: \"x\" is no"},
 	{OBJECT("Backup", ""), "11:24: spec.cluster.name: Cluster pg has no spec.backup"},
