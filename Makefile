@@ -152,9 +152,14 @@ campaign: $(BUILD)/podgres ## the fault runs at full length: hours
 	PODGRES_TEST_SCALE=full $(SYSTEM)
 
 .PHONY: bench
-bench: $(BUILD)/podgres ## measure start, memory, CPU, probes and size against the peer
-	scripts/setup bench run
-	tests/bench/run $(BUILD)/podgres
+bench: all ## measure start, memory, CPU, probes, size and the archive against the peers
+	scripts/setup bench run stores
+	tests/bench/run $(BUILD)/podgres; status=$$?; tests/bench/archive $(BUILD)/podgres && exit $$status
+
+.PHONY: bench-archive
+bench-archive: all ## WAL and base backups beside pgbackrest and barman-cloud, on one Ceph RGW
+	scripts/setup bench run stores
+	tests/bench/archive $(BUILD)/podgres $(BENCH)
 
 # ---- fuzzing: tests/fuzz/fuzz_NAME.c, corpus in tests/fuzz/corpus/NAME ----
 
