@@ -161,6 +161,18 @@ bench-archive: all ## WAL and base backups beside pgbackrest and barman-cloud, o
 	scripts/setup bench run stores
 	tests/bench/archive $(BUILD)/podgres $(BENCH)
 
+# ---- tools of the system tests: tests/system/NAME.c ----
+
+TOOL_SRC := $(sort $(wildcard tests/system/*.c))
+TOOL_BIN := $(patsubst tests/system/%.c,$(BUILD)/tools/%,$(TOOL_SRC))
+
+.PHONY: tools
+tools: $(TOOL_BIN) ## what the system tests drive parts of podgres with
+$(BUILD)/tools/%: $(BUILD)/tests/system/%.o $(filter-out $(BUILD)/libcmd.a,$(LIBS))
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -Wl,--start-group $(filter %.a,$^) -Wl,--end-group $(PKG_LIBS) -lm
+
 # ---- fuzzing: tests/fuzz/fuzz_NAME.c, corpus in tests/fuzz/corpus/NAME ----
 
 FUZZ_SECONDS ?= 60
@@ -278,4 +290,4 @@ clean: ## remove what was built
 help: ## this list
 	@awk -F':.*## ' '/^[a-z-]+:.*## /{printf "  %-18s %s\n", $$1, $$2}' $(MAKEFILE_LIST) | sort
 
--include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC) $(UNIT_SRC) $(FUZZ_SRC))
+-include $(patsubst %.c,$(BUILD)/%.d,$(ALL_SRC) $(UNIT_SRC) $(FUZZ_SRC) $(TOOL_SRC))

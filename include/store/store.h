@@ -55,7 +55,8 @@ struct store_spec {
 	int64_t connect_ms; /* 0: 10 s */
 	int64_t stall_ms; /* an attempt that moves less than 1 kB/s for so long is given up; 0: 20 s
 			   */
-	int64_t total_ms; /* one call with all its attempts; 0: 5 min */
+	int64_t total_ms; /* one call with all its attempts; 0: 5 min.  A get of more than 64 MiB:
+			     since its last byte; an upload: each part */
 	int attempts;     /* 0: until total_ms; 1: no second one */
 	/* Asked between waits, may be NULL: true ends the call with ERR_TIMEOUT. */
 	bool (*cancelled)(void *arg);
