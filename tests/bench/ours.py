@@ -67,10 +67,6 @@ class Ours:
         found = until(lambda: [p for p in self.pod.postgres_tree() if "archiver" in p.cmdline], 20, "PostgreSQL's archiver")
         found[0].kill(signal.SIGSTOP)
 
-    def archiver(self):
-        service = self.pod.service("archiver")
-        return [service] + [p for p in self.pod.procs() if p.ppid == service.pid] if service else []
-
     def push(self, folder, count=None, ready=True):
         """Each segment as PostgreSQL's archiver would: in order, one call each, .ready then .done."""
         self.freeze_postgres()
@@ -84,15 +80,15 @@ class Ours:
                 os.unlink(done)
             if ready:
                 open(f"{wal}archive_status/{name}.ready", "w").close()
-        figures, before = Figures(), cpu_of(self.archiver())
-        memory = Memory(self.archiver)
+        figures, before = Figures(), cpu_of(self.pod.archiver())
+        memory = Memory(self.pod.archiver)
         began = time.monotonic()
         for name in names:
             call(f"{self.client} archive {self.options} {wal}{name}", figures)
             if ready:
                 os.rename(f"{wal}archive_status/{name}.ready", f"{wal}archive_status/{name}.done")
         figures.total = time.monotonic() - began
-        figures.besides = cpu_of(self.archiver()) - before
+        figures.besides = cpu_of(self.pod.archiver()) - before
         figures.memory = memory.stop()
         stored = self.archive.segments()
         missing = [n for n in names if n not in stored]
@@ -101,15 +97,15 @@ class Ours:
         return figures
 
     def get(self, folder, count):
-        figures, before = Figures(), cpu_of(self.archiver())
+        figures, before = Figures(), cpu_of(self.pod.archiver())
         target = self.sets.pgdata + "/pg_wal/RECOVERYXLOG"
-        memory = Memory(self.archiver)
+        memory = Memory(self.pod.archiver)
         began = time.monotonic()
         for name in segments(folder)[:count]:
             call(f"{self.client} restore {self.options} {name} {target}", figures)
             time.sleep(0.05)  # as replay would take
         figures.total = time.monotonic() - began
-        figures.besides = cpu_of(self.archiver()) - before
+        figures.besides = cpu_of(self.pod.archiver()) - before
         figures.memory = memory.stop()
         if os.path.exists(target):
             os.unlink(target)

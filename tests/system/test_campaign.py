@@ -14,8 +14,7 @@ from podtest.check import Failed
 from podtest.store import Target, no_gap
 from test_archive_s3 import ONE_MB, in_pg_wal, ready
 
-SPEC = ('postgresql:\n  parameters:\n    wal_keep_size: "6GB"\n    archive_timeout: "0"\n    max_wal_size: "1GB"\n'
-        '    restart_after_crash: "on"\n')
+SPEC = ('postgresql:\n  parameters:\n    wal_keep_size: "6GB"\n    archive_timeout: "0"\n    max_wal_size: "1GB"\n')
 
 
 class Campaign:
@@ -37,27 +36,21 @@ class Campaign:
         except OSError:
             pass  # what it froze was killed for it
 
-    def workers(self):
-        """The archiver and its children."""
-        service = self.pod.service("archiver")
-        if not service:
-            return []
-        return [service] + [p for p in self.pod.procs() if p.ppid == service.pid and p.state != "Z"]
-
     def kill_archiver(self):
-        for p in self.workers()[:1]:
+        for p in self.pod.archiver()[:1]:
             p.kill(signal.SIGKILL)
 
     def kill_worker(self):
-        for p in self.dice.sample(self.workers()[1:], min(1, len(self.workers()[1:]))):
-            p.kill(signal.SIGKILL)
+        workers = self.pod.archiver()[1:]
+        if workers:
+            self.dice.choice(workers).kill(signal.SIGKILL)
 
     def freeze_archiver(self):
-        for p in self.workers()[:1]:
+        for p in self.pod.archiver()[:1]:
             self.freeze(p, self.dice.uniform(0.2, 3))
 
     def freeze_worker(self):
-        for p in self.workers()[1:2]:
+        for p in self.pod.archiver()[1:2]:
             self.freeze(p, self.dice.uniform(0.2, 3))
 
     def kill_postgres(self):
@@ -85,9 +78,13 @@ class Campaign:
         self.pod.start()
 
     def freeze_pod(self):
-        procs = self.pod.procs()
-        for p in procs:
-            p.kill(signal.SIGSTOP)
+        procs = []
+        for p in self.pod.procs():
+            try:
+                p.kill(signal.SIGSTOP)
+                procs.append(p)
+            except OSError:
+                continue
         time.sleep(self.dice.uniform(0.2, 3))
         for p in procs:
             try:
@@ -115,7 +112,10 @@ class Campaign:
 
     def fault(self, name):
         self.faults[name] = self.faults.get(name, 0) + 1
-        getattr(self, name)()
+        try:
+            getattr(self, name)()
+        except ProcessLookupError:
+            pass  # it ended by itself just then
 
     # ---- watching ----
 

@@ -138,9 +138,15 @@ class Pod:
     def service(self, name):
         """The process of a service by the name it was started with, or None."""
         for p in self.procs():
-            if f"service {name}" in p.cmdline and p.state != "Z":
+            # Its forked children have the same command line.
+            if f"service {name}" in p.cmdline and p.state != "Z" and p.ppid == self.init.pid:
                 return p
         return None
+
+    def archiver(self):
+        """The archiver and its workers; empty while there is none."""
+        service = self.service("archiver")
+        return [service] + [p for p in self.procs() if p.ppid == service.pid and p.state != "Z"] if service else []
 
     def inside(self, *command, **how):
         """Like docker exec: a process in the pod that PID 1 did not start."""

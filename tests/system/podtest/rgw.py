@@ -230,7 +230,10 @@ class Rgw:
 
 
 def template(work):
-    """The folder of a server that was made and stopped; made by the first who asks."""
+    """The folder of a server that was made and stopped; made by the first who asks.
+
+    PODGRES_TEST_CACHE keeps it from one run to the next.
+    """
     path = os.path.join(work, "rgw-template")
     with open(path + ".lock", "w") as lock:
         fcntl.flock(lock, fcntl.LOCK_EX)
@@ -251,7 +254,7 @@ def template(work):
 def start(test, extra=""):
     """A running server in the test's network, which test.close() ends."""
     began = time.monotonic()
-    rgw = Rgw(test.path("rgw")).copy_of(template(os.path.dirname(test.dir)))
+    rgw = Rgw(test.path("rgw")).copy_of(template(os.environ.get("PODGRES_TEST_CACHE", os.path.dirname(test.dir))))
     rgw.write_conf(extra)
     test.servers.append(rgw)
     rgw.start()
