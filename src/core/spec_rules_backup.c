@@ -14,6 +14,7 @@
 #include "core/archive_name.h"
 #include "core/lineage.h"
 #include "core/retention.h"
+#include "core/schedule.h"
 #include "core/spec_reader.h"
 #include "core/when.h"
 
@@ -385,26 +386,27 @@ spec_rules_retrieval(struct spec_reader *r, const struct yaml *doc)
 
 /* ---- kind: ScheduledBackup, kind: Backup ---- */
 
-/* Six fields, seconds first (github.com/robfig/cron); five are Unix cron's, and probably a slip. */
+/* Five fields are Unix cron's, and probably a slip. */
 static void
 rule_schedule(struct spec_reader *r, const struct yaml *n)
 {
 	const char *s = yaml_text(n);
-	size_t words = 0;
+	struct schedule schedule;
+	struct err e = {0};
+	size_t words = 0, len;
 
-	if (*s == '@' || !*s)
+	if (*s && schedule_parse(&schedule, s, &e)) {
+		spec_error(r, n, "%s", e.msg);
 		return;
-	for (; *s; words++) {
-		s += strspn(s, " \t");
-		s += strcspn(s, " \t");
+	}
+	for (s += strspn(s, " \t"); *s && *s != '@'; s += len + strspn(s + len, " \t")) {
+		len = strcspn(s, " \t");
+		words += !memchr(s, '=', len); /* CRON_TZ=... */
 	}
 	if (words == 5)
 		spec_warn(r, n,
 			"five fields, so the seconds are missing, expected six like "
 			"\"0 0 3 * * *\"");
-	else if (words != 6)
-		spec_error(r, n, "%zu fields, expected six like \"0 0 3 * * *\", seconds first",
-			words);
 }
 
 void
