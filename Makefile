@@ -53,16 +53,22 @@ obj_of = $(patsubst %.c,$(BUILD)/%.o,$(call src_of,$(1)))
 lib_of = $(BUILD)/lib$(1).a
 MAIN_OBJ := $(BUILD)/src/cmd/main.o
 
-ALL_SRC := $(foreach l,$(LAYERS),$(call src_of,$(l)))
+ALL_SRC := $(foreach l,$(LAYERS) wal,$(call src_of,$(l)))
 ALL_LIBS := $(foreach l,$(LAYERS),$(lib_of))
 LIBS := $(foreach l,$(LAYERS),$(call lib_of,$(l)))
 
 .PHONY: all
-all: $(BUILD)/podgres ## build podgres
+all: $(BUILD)/podgres $(BUILD)/podgres-wal ## build podgres and podgres-wal
 
 $(BUILD)/podgres: $(MAIN_OBJ) $(LIBS)
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $(MAIN_OBJ) -Wl,--start-group $(LIBS) -Wl,--end-group $(PKG_LIBS) -lm
+
+# What archive_command starts for each segment: no library but libc, so that it starts at once.
+WAL_OBJ := $(BUILD)/src/wal/podgres-wal.o
+$(BUILD)/podgres-wal: $(WAL_OBJ)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $<
 
 define layer_rule
 $(call lib_of,$(1)): $(filter-out $(MAIN_OBJ),$(call obj_of,$(1)))
@@ -120,7 +126,7 @@ K ?=
 SYSTEM := tests/system/run --bin $(BUILD)/podgres $(if $(PG),--pg $(PG)) $(K)
 
 .PHONY: test-system
-test-system: $(BUILD)/podgres ## system tests; K='stop fence.toggle' chooses, PG=17 takes another version
+test-system: all ## system tests; K='stop fence.toggle' chooses, PG=17 takes another version
 	$(SYSTEM)
 
 .PHONY: test-system-asan
@@ -140,7 +146,7 @@ test: ## install what tests need and run all of them
 
 PGV ?= $(CURDIR)/build-pg
 .PHONY: test-versions
-test-versions: $(BUILD)/podgres ## system tests against PostgreSQL 13 to 18, installed into PGV=
+test-versions: all ## system tests against PostgreSQL 13 to 18, installed into PGV=
 	scripts/setup test versions
 	scripts/pg-versions $(PGV)
 	for v in 13 14 15 16 17 18; do \
@@ -263,9 +269,10 @@ INSTALL ?= install
 MAN_PAGES := $(wildcard man/*.[1-8])
 
 .PHONY: install
-install: $(BUILD)/podgres ## install under DESTDIR= PREFIX=
+install: all ## install under DESTDIR= PREFIX=
 	$(INSTALL) -d $(DESTDIR)$(BINDIR)
 	$(INSTALL) -m 755 $(BUILD)/podgres $(DESTDIR)$(BINDIR)/podgres
+	$(INSTALL) -m 755 $(BUILD)/podgres-wal $(DESTDIR)$(BINDIR)/podgres-wal
 	ln -sf podgres $(DESTDIR)$(BINDIR)/kubectl-podgres
 	for page in $(MAN_PAGES); do \
 		dir=$(DESTDIR)$(MANDIR)/man$${page##*.}; \

@@ -30,6 +30,8 @@ struct conf_input {
 	bool standby;  /* standby.signal */
 	bool recovery; /* standby.signal or recovery.signal: the limits below are demanded */
 	bool huge_pages_off;
+	const char *archive_command;             /* "": nothing is archived */
+	const char *restore_command;             /* "": left alone */
 	bool restore_command_gone;               /* the program it names does not exist */
 	bool ssl_off;                            /* what the other files set cannot be loaded */
 	const char *ssl_cert, *ssl_key, *ssl_ca; /* ssl_cert "": left alone */

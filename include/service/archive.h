@@ -37,9 +37,21 @@ struct archive_patience {
 
 /* external NULL: the own store (spec.backup); else that external cluster's.  ERR_CONFIG when there
  * is none.  spec and opt are borrowed for the archive's life; patience may be NULL. */
-int archive_open(struct archive **out, const struct spec *spec, const char *external,
-	const struct run_options *opt, const struct archive_patience *patience,
-	struct err *e) MUSTCHECK;
+struct archive_source {
+	const struct spec *spec;
+	const char *external;
+	const struct run_options *opt;
+	const struct archive_patience *patience;
+};
+int archive_open_from(
+	struct archive **out, const struct archive_source *from, struct err *e) MUSTCHECK;
+#define archive_open(out, its_spec, its_external, its_opt, its_patience, e) \
+	archive_open_from(out,                                              \
+		&(struct archive_source){.spec = its_spec,                  \
+			.external = its_external,                           \
+			.opt = its_opt,                                     \
+			.patience = its_patience},                          \
+		e)
 struct archive *archive_close(struct archive *a); /* returns NULL */
 DEFINE_AUTO(struct archive *, archive_close)
 
@@ -62,10 +74,12 @@ int archive_owner_check(
 /* ---- archive_push: one file of pg_wal goes out ---- */
 
 struct archive_push {
-	const char *path;   /* of the file */
-	const char *name;   /* its last component */
-	uint64_t system_id; /* in a segment's header it must be this; 0: not checked */
-	bool look;          /* also look for the name with other extensions first */
+	const char *path;       /* of the file */
+	const char *name;       /* its last component */
+	uint64_t system_id;     /* in a segment's header it must be this; 0: not checked */
+	uint32_t segment_bytes; /* length of a segment; 0: not checked */
+	bool look;              /* also look for the name with other extensions first */
+	bool partial;           /* remove NAME.partial once the whole segment is stored */
 };
 
 struct archive_push_result {
@@ -90,6 +104,9 @@ struct archive_fetch {
 /* ERR_NOTFOUND: the archive certainly does not have it.  stored_bytes may be NULL. */
 int archive_fetch(struct archive *a, const struct archive_fetch *fetch, int64_t *stored_bytes,
 	struct err *e) MUSTCHECK;
+/* The header of the first segment that is there; ERR_NOTFOUND: there is none. */
+struct wal_page;
+int archive_first_page(struct archive *a, struct wal_page *out, struct err *e) MUSTCHECK;
 /* Any file of pg_wal as text (history, backup); at most max bytes. */
 int archive_fetch_text(
 	struct archive *a, const char *name, size_t max, struct buf *out, struct err *e) MUSTCHECK;

@@ -26,7 +26,8 @@ struct archiver_task {
 	uint64_t id;
 	uint32_t kind;
 	int32_t source; /* -1: the own store; else number in spec's externalClusters */
-	bool flag;      /* TASK_FETCH: NAME.partial will do; TASK_CATALOG: read all of it */
+	bool flag;      /* TASK_FETCH: NAME.partial will do; TASK_CATALOG: read all of it;
+			   TASK_PUSH: there may be a NAME.partial in the way */
 	char name[64];
 	char path[PATH_LEN];
 	uint64_t system_id;
@@ -51,6 +52,7 @@ struct archiver_done {
 	uint32_t err_kind; /* ERR_NONE: done */
 	int32_t code;      /* HTTP status, errno */
 	bool same;
+	uint32_t throttled; /* answers of the store that asked us to slow down */
 	int64_t bytes, stored_bytes;
 	char msg[512];
 	struct archiver_summary summary;

@@ -33,6 +33,7 @@ struct configure {
 	char hba_file[PATH_LEN + 32], ident_file[PATH_LEN + 32], main_file[PATH_LEN + 32];
 	char tls_cert[PATH_LEN], tls_key[PATH_LEN], tls_ca[PATH_LEN];
 	char os_user[64];
+	struct buf archive_command, restore_command;
 	struct buf conninfo;              /* where a standby finds its password and certificates */
 	struct buf text[CONFIGURE_FILES]; /* rendered */
 	bool changed[CONFIGURE_FILES];    /* differs from what stands in PGDATA */
@@ -45,6 +46,10 @@ void configure_deinit(struct configure *c); /* idempotent */
 int configure_gather(struct configure *c, struct err *e) MUSTCHECK;
 /* Warns about and works around what the files of an adopted data directory name but is not here. */
 int configure_adopt(struct configure *c, struct err *e) MUSTCHECK;
+/* archive_command and restore_command, when the manifest names a store. */
+int configure_archive(struct configure *c, struct err *e) MUSTCHECK;
+/* What the plan says of the archive: "none", or where it is. */
+void configure_archive_plan(struct plan *plan, const struct spec *spec);
 /* Lays out password file and key for a standby that follows an external cluster. */
 int configure_replica(struct configure *c, struct err *e) MUSTCHECK;
 /* Lets postgres read the rendered files, without a server and without touching PGDATA's own.

@@ -54,7 +54,15 @@ struct sv_fence {
 };
 
 enum { SV_FIFO_PLAIN, SV_FIFO_JSON, SV_FIFO_CSV, SV_FIFOS };
-enum { SV_LISTEN_HTTP, SV_LISTEN_METRICS, SV_LISTEN_CONTROL, SV_LISTENS };
+enum { SV_LISTEN_HTTP, SV_LISTEN_METRICS, SV_LISTEN_CONTROL, SV_LISTEN_WAL, SV_LISTENS };
+
+/* The archiver sends what is left of the WAL, once postgres is gone for good. */
+struct sv_drain {
+	bool on;
+	int64_t by_ns;     /* until then */
+	int64_t silent_ns; /* since when there is no archiver, boot time; 0: there is one */
+	struct loop_timer late;
+};
 
 struct sv {
 	struct run_options opt;
@@ -99,6 +107,7 @@ struct sv {
 	struct loop_timer fence_late; /* the flag is slow: stop postgres all the same */
 	struct loop_timer give_up;    /* the grace period is nearly over */
 	int64_t ticked_ns;
+	struct sv_drain drain;
 	bool want_stop;
 	bool quit; /* SIGQUIT */
 	struct sv_fence fence;
@@ -143,6 +152,14 @@ void sv_flag_next(struct sv *sv); /* brings the flag on disk to what is wanted *
 void sv_main_next(struct sv *sv); /* starts what waits for the main lane, if it is free */
 void sv_job_kill(struct sv *sv, enum sv_lane lane);
 void sv_jobs_init(struct sv *sv);
+
+/* sv_drain.c */
+void sv_drain_init(struct sv *sv);
+void sv_drain_begin(struct sv *sv); /* instead of ending at once */
+void sv_drain_look(struct sv *sv);  /* the archiver has news */
+void sv_drain_again(struct sv *sv); /* the archiver was started again */
+void sv_drain_tick(struct sv *sv);
+void sv_drain_cut(struct sv *sv); /* somebody is in a hurry */
 
 /* sv_postgres.c */
 void sv_pg_init(struct sv *sv);

@@ -41,7 +41,10 @@ OWNED(log_rotation_size, 13, 0, FIXED, "0", "a pipe cannot be rotated")
 OWNED(log_truncate_on_rotation, 13, 0, FIXED, "off", "a pipe cannot be rotated")
 
 /* the archive and replication */
-OWNED(archive_mode, 13, 0, FIXED, "off", "this version does not archive WAL yet")
+OWNED(archive_mode, 13, 0, MADE, "", "spec.backup of the manifest decides")
+OWNED(archive_command, 13, 0, MADE, "", "podgres archives WAL itself")
+OWNED(archive_library, 15, 0, MADE, "", "podgres archives WAL itself")
+OWNED(wal_level, 13, 0, OPEN, "", "the archive needs more than minimal WAL")
 OWNED(restore_command, 13, 0, MADE, "", "podgres restores by itself")
 OWNED(primary_conninfo, 13, 0, MADE, "", "replica.source with externalClusters is its source")
 OWNED(recovery_target_timeline, 13, 0, MADE, "", "a standby follows the newest timeline")

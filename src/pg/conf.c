@@ -167,6 +167,8 @@ sized(char *text, size_t size, const struct conf_input *in, const char *name)
 	int64_t volume = in->wal_volume_bytes;
 	bool small = volume > 0 && volume < INT64_C(3) << 30;
 
+	if (strcmp(name, "archive_timeout") == 0)
+		return given(in->archive_command) ? "5min" : NULL;
 	if (strcmp(name, "wal_keep_size") == 0)
 		return volume == 0 || volume >= INT64_C(8) << 30 ? "512MB"
 		       : volume < INT64_C(512) << 20             ? "0"
@@ -366,6 +368,29 @@ made_preload(struct buf *v, const struct conf_input *in)
 				       conf_settings_get(in->base, name));
 }
 
+/* Without an archive the mode is off, so that no command can pretend to have stored something. */
+static bool
+made_archive(enum owned id, struct buf *v, const struct conf_input *in)
+{
+	const char *level = conf_wanted(in, "wal_level");
+	bool on = given(in->archive_command);
+
+	switch (id) {
+	case OWNED_archive_mode:
+		return put_if(v, true, on ? "on" : "off");
+	case OWNED_archive_command:
+		return put_if(v, on, in->archive_command);
+	case OWNED_archive_library:
+		return put_if(v, on && conf_wanted(in, "archive_library"), "");
+	case OWNED_wal_level:
+		return put_if(v, on && level && strcasecmp(level, "minimal") == 0, "replica");
+	default:
+		if (given(in->restore_command))
+			return put_if(v, true, in->restore_command);
+		return in->restore_command_gone;
+	}
+}
+
 static bool
 made(enum owned id, struct buf *v, const struct conf_input *in)
 {
@@ -399,8 +424,12 @@ made(enum owned id, struct buf *v, const struct conf_input *in)
 		return put_if(v, true, in->major >= 15 ? "jsonlog" : "csvlog");
 	case OWNED_log_directory:
 		return put_if(v, true, in->log_dir);
+	case OWNED_archive_mode:
+	case OWNED_archive_command:
+	case OWNED_archive_library:
+	case OWNED_wal_level:
 	case OWNED_restore_command:
-		return in->restore_command_gone;
+		return made_archive(id, v, in);
 	case OWNED_primary_conninfo:
 		return made_conninfo(v, in);
 	case OWNED_recovery_target_timeline:

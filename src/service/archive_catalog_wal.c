@@ -169,22 +169,34 @@ wal_first_head(struct archive *a, struct wal_first *f, struct err *e)
 	return 0;
 }
 
-static int
-wal_learn(struct archive *a, struct archive_wal *w, const char *prefix, struct err *e)
+int
+archive_first_page(struct archive *a, struct wal_page *out, struct err *e)
 {
 	struct wal_first first = {.n = 0};
+	char prefix[ARCHIVE_KEY_SIZE];
 	struct store_list list = {.prefix = prefix, .each = first_each, .arg = &first};
-	struct wal_page page;
 
+	if (archive_key(prefix, e, "%s/wals/", a->server) < 0)
+		return -1;
 	if (store_list(a->store, &list, e) < 0 && !*first.key)
 		return -1;
-	w->segment_bytes = WAL_SEGMENT_DEFAULT;
 	if (!*first.key)
-		return 0;
+		return err_set(e, ERR_NOTFOUND, "%s holds no segment", prefix);
 	if (wal_first_head(a, &first, e) < 0)
-		return e->kind == ERR_CORRUPT ? 0 : -1;
-	if (wal_page_parse(&page, first.head, first.n, e) == 0)
+		return -1;
+	return wal_page_parse(out, first.head, first.n, e);
+}
+
+static int
+wal_learn(struct archive *a, struct archive_wal *w, struct err *e)
+{
+	struct wal_page page;
+
+	w->segment_bytes = WAL_SEGMENT_DEFAULT;
+	if (archive_first_page(a, &page, e) == 0)
 		w->segment_bytes = page.segment_bytes;
+	else if (e->kind != ERR_NOTFOUND && e->kind != ERR_CORRUPT)
+		return -1;
 	return 0;
 }
 
@@ -276,7 +288,7 @@ archive_wal_read(struct archive *a, struct archive_wal *w, struct err *e)
 
 	if (archive_key(prefix, e, "%s/wals/", a->server) < 0)
 		return -1;
-	if (w->segment_bytes == 0 && wal_learn(a, w, prefix, e) < 0)
+	if (w->segment_bytes == 0 && wal_learn(a, w, e) < 0)
 		return -1;
 	if (w->whole_us == 0 || w->tails == 0)
 		return wal_read_whole(a, w, prefix, e);

@@ -43,6 +43,8 @@ configure_deinit(struct configure *c)
 	buf_deinit(&c->own_hba);
 	buf_deinit(&c->own_ident);
 	buf_deinit(&c->conninfo);
+	buf_deinit(&c->archive_command);
+	buf_deinit(&c->restore_command);
 	for (int i = 0; i < CONFIGURE_FILES; i++)
 		buf_deinit(&c->text[i]);
 }
@@ -259,8 +261,9 @@ render_and_write(struct configure *c, struct err *e)
 {
 	bool any;
 
-	if (configure_gather(c, e) || configure_adopt(c, e) || configure_replica(c, e) ||
-		render_generated(c, e) || render_edited(c, e) || compare_all(c, &any, e))
+	if (configure_gather(c, e) || configure_archive(c, e) || configure_adopt(c, e) ||
+		configure_replica(c, e) || render_generated(c, e) || render_edited(c, e) ||
+		compare_all(c, &any, e))
 		return -1;
 	if (!any)
 		return 0;
@@ -295,7 +298,7 @@ configure_render(struct job *j, const struct spec *spec, struct plan *plan, stru
 
 	plan->config_error[0] = '\0';
 	snprintf(plan->socket_dir, sizeof(plan->socket_dir), "%s", j->opt->run_dir);
-	snprintf(plan->archive, sizeof(plan->archive), "none");
+	configure_archive_plan(plan, spec);
 	if (render_and_write(&c, e) == 0)
 		return 0;
 	if (e->kind == ERR_SPACE || !former_stands(j, plan))

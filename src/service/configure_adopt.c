@@ -147,17 +147,17 @@ found_commands(struct configure *c)
 	const char *restore = setting(c, "restore_command", "");
 	const char *mode = setting(c, "archive_mode", "off");
 
-	if (c->in.recovery && program_gone(restore)) {
+	if (c->in.recovery && !c->restore_command.len && program_gone(restore)) {
 		c->in.restore_command_gone = true;
 		configure_warn(c->plan,
 			"restore_command names %.*s, a program that is not here: "
 			"it is left out",
 			(int)strcspn(restore, " \t"), restore);
 	}
-	if (is_on(mode) || strcasecmp(mode, "always") == 0)
+	if (!c->archive_command.len && (is_on(mode) || strcasecmp(mode, "always") == 0))
 		configure_warn(c->plan,
 			"archive_mode was %s in the data directory's configuration: "
-			"this version of podgres does not archive WAL, so it is off now",
+			"the manifest names no archive, so it is off now",
 			mode);
 }
 

@@ -10,6 +10,7 @@
  *   sv_jobs      the processes that run to their end
  *   sv_postgres  start, ladder, tree
  *   sv_orders    what people ask for, and the fence
+ *   sv_drain     the archiver sends the last WAL before we end
  */
 #include "service/supervisor.h"
 
@@ -142,7 +143,7 @@ sv_act(struct sv *sv, enum fsm_action action)
 		loop_timer_in(sv->loop, &sv->retry, SV_SPACE_MS);
 		break;
 	case FSM_DO_EXIT:
-		sv->done = true;
+		sv_drain_begin(sv);
 		break;
 	case FSM_DO_NOTHING:
 	case FSM_ACTIONS:
@@ -209,6 +210,10 @@ sv_stop(struct sv *sv, bool quit)
 {
 	bool again = sv->want_stop;
 
+	if (sv->drain.on) {
+		sv_drain_cut(sv);
+		return;
+	}
 	sv->want_stop = true;
 	sv_publish(sv);
 	if (!again)
@@ -277,6 +282,7 @@ sv_on_tick(struct loop_timer *t, void *arg)
 		clock_boot_ns() - sv->st.pg_started_boot_ns > SV_SETTLED_MS * MS_NS)
 		restart_forget(&sv->pg_restart);
 	sv_services_tick(sv);
+	sv_drain_tick(sv);
 	sv_fence_again(sv);
 	sv_wake_boot(sv);
 	sv_pg_words_late(sv);
@@ -411,6 +417,7 @@ sv_begin(struct sv *sv, struct err *e)
 	loop_timer_init(&sv->give_up, sv_on_give_up, sv);
 	loop_timer_init(&sv->reload_soon, sv_on_reload_soon, sv);
 	sv_jobs_init(sv);
+	sv_drain_init(sv);
 	sv_pg_init(sv);
 	if (loop_add(sv->loop, loop_fd_init(&sv->signal_src, sv_on_signal, sv), sv->signals,
 		    EPOLLIN, e) < 0)

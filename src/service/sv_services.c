@@ -52,6 +52,8 @@ sv_service_fds(const struct sv *sv, enum service_id id, int chan, struct proc_fd
 				(struct proc_fd){sv->listen[SV_LISTEN_METRICS], FD_LISTEN_METRICS};
 		out[n++] = (struct proc_fd){sv->listen[SV_LISTEN_CONTROL], FD_LISTEN_CONTROL};
 	}
+	if (id == SERVICE_ARCHIVER)
+		out[n++] = (struct proc_fd){sv->listen[SV_LISTEN_WAL], FD_LISTEN_WAL};
 	must(n <= SV_FDS);
 	return n;
 }
@@ -114,6 +116,8 @@ sv_on_channel(struct loop_fd *src, uint32_t events, void *arg)
 			sv_on_order(c->sv, &msg);
 		else if (msg.type == MSG_POKE && c->id == SERVICE_MONITOR)
 			sv_pg_look(c->sv);
+		else if (msg.type == MSG_POKE && c->id == SERVICE_ARCHIVER)
+			sv_drain_look(c->sv);
 	}
 }
 
@@ -231,6 +235,8 @@ sv_service_start(struct sv_child *c)
 	}
 	if (c->id == SERVICE_FENCER)
 		c->sv->fencer_started_ns = clock_boot_ns();
+	if (c->id == SERVICE_ARCHIVER)
+		sv_drain_again(c->sv);
 	st->pid = proc_pid(c->proc);
 	st->started_wall_us = clock_wall_us();
 	st->backoff_until_ns = 0;
@@ -242,6 +248,12 @@ sv_service_on_again(struct loop_timer *t, void *arg)
 {
 	(void)t;
 	sv_service_start(arg);
+}
+
+static bool
+sv_service_waits(enum service_id id)
+{
+	return id == SERVICE_MONITOR || id == SERVICE_API || id == SERVICE_ARCHIVER;
 }
 
 void
@@ -258,7 +270,7 @@ sv_services_start(struct sv *sv)
 			service_text((enum service_id)i));
 		loop_timer_init(&c->again, sv_service_on_again, c);
 		/* Their libraries take their time: a start of postgres comes before them. */
-		if (!sv->resumed && (i == SERVICE_MONITOR || i == SERVICE_API))
+		if (!sv->resumed && sv_service_waits((enum service_id)i))
 			loop_timer_in(sv->loop, &c->again, SV_LATER_MS);
 		else
 			sv_service_start(c);

@@ -195,8 +195,10 @@ sv_make_folders(struct sv *sv, struct err *e)
 /* ---- listening ---- */
 
 static int
-sv_listen_control(struct sv *sv, struct err *e)
+sv_listen_unix(struct sv *sv, int which, const char *name, struct err *e)
 {
+	/* The archiver's protocol is made of whole messages. */
+	int type = which == SV_LISTEN_WAL ? SOCK_SEQPACKET : SOCK_STREAM;
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd;
 
@@ -205,17 +207,17 @@ sv_listen_control(struct sv *sv, struct err *e)
 		return err_set(e, ERR_CONFIG,
 			"--run-dir %s is too long for a socket: at most %zu characters",
 			sv->opt.run_dir, sizeof(a.sun_path) - sizeof(SV_LONGEST_SOCKET));
-	snprintf(a.sun_path, sizeof(a.sun_path), "%.93s/control.sock", sv->opt.run_dir);
+	snprintf(a.sun_path, sizeof(a.sun_path), "%.87s/%.18s", sv->opt.run_dir, name);
 	unlink(a.sun_path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	fd = socket(AF_UNIX, type | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(e, "make %s", a.sun_path);
-	sv->listen[SV_LISTEN_CONTROL] = fd;
+	sv->listen[which] = fd;
 	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || listen(fd, SV_BACKLOG) < 0)
 		return err_sys(e, "listen on %s", a.sun_path);
 	if (sv_own(sv, a.sun_path, 0600, e) < 0)
 		return -1;
-	return sv_raise(&sv->listen[SV_LISTEN_CONTROL], e);
+	return sv_raise(&sv->listen[which], e);
 }
 
 /* "0.0.0.0:8000", "[::]:8000", ":8000" */
@@ -457,7 +459,8 @@ sv_setup_outside(struct sv *sv, struct err *e)
 {
 	if (sv_setup_volume(sv, e) < 0 || sv_make_folders(sv, e) < 0 || sv_open_log(sv, e) < 0)
 		return -1;
-	if (sv_listen_control(sv, e) < 0 ||
+	if (sv_listen_unix(sv, SV_LISTEN_CONTROL, "control.sock", e) < 0 ||
+		sv_listen_unix(sv, SV_LISTEN_WAL, "wal.sock", e) < 0 ||
 		sv_listen_tcp(sv, SV_LISTEN_HTTP, sv->opt.listen, e) < 0)
 		return -1;
 	return sv_listen_tcp(sv, SV_LISTEN_METRICS, sv->opt.metrics_listen, e);

@@ -1,0 +1,253 @@
+/*
+ * archiver_task - the life of a worker: one task after the other, until the service has no more.
+ *
+ * Process: a worker, forked from the archiver.  It gives up everything of the service but its end
+ * of the socket and the log, dies with the service, and opens a store when the first task names it.
+ */
+#include "service/archiver_impl.h"
+
+#include <fcntl.h>
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/resource.h>
+#include <sys/socket.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "sys/board.h"
+
+#define TASK_FD 3
+#define TASK_LOG_FD 4
+#define TASK_ATTEMPTS 4
+
+struct task_worker {
+	const struct archiver *a;
+	struct archive *store[RING_SOURCES]; /* opened so far */
+	int source[RING_SOURCES];
+	size_t stores;
+	int64_t deadline_ns;
+	uint64_t throttled; /* as of the last task */
+};
+
+/* ---- life ---- */
+
+static void
+task_limits(void)
+{
+	const struct rlimit none = {0, 0};
+#ifndef __SANITIZE_ADDRESS__
+	const struct rlimit memory = {INT64_C(1) << 30, INT64_C(1) << 30};
+
+	(void)setrlimit(RLIMIT_DATA, &memory);
+#endif
+	(void)setrlimit(RLIMIT_CORE, &none);
+}
+
+/* Nothing of the service may be kept open: a client whose connection we held would wait for ever.
+ */
+static bool
+task_close_all(const struct archiver *a, int fd)
+{
+	int log_fd;
+
+	a->s->board = board_free(a->s->board);
+	if (fd != TASK_FD && dup3(fd, TASK_FD, O_CLOEXEC) < 0)
+		return false;
+	/* O_NONBLOCK belongs to the open description: our own one. */
+	log_fd = open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_CLOEXEC);
+	if (log_fd != TASK_LOG_FD && dup3(log_fd < 0 ? 2 : log_fd, TASK_LOG_FD, O_CLOEXEC) < 0)
+		return false;
+	return close_range(TASK_LOG_FD + 1, ~0U, 0) == 0;
+}
+
+static bool
+task_begin(const struct archiver *a, int fd)
+{
+	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != a->self)
+		return false;
+	prctl(PR_SET_NAME, "archiver-worker");
+	task_limits();
+	if (!task_close_all(a, fd))
+		return false;
+	log_init(&(struct log_config){.logger = "archiver",
+		.pod = a->s->opt->pod_name,
+		.level = (enum log_level)a->s->opt->log_level,
+		.fd = TASK_LOG_FD});
+	return true;
+}
+
+/* ---- stores ---- */
+
+static bool
+task_cancelled(void *arg)
+{
+	const struct task_worker *w = arg;
+
+	return clock_boot_ns() > w->deadline_ns;
+}
+
+static int
+task_store(struct task_worker *w, int source, struct archive **out, struct err *e)
+{
+	const struct spec *spec = w->a->spec;
+	const struct archive_patience patience = {
+		.attempts = TASK_ATTEMPTS, .cancelled = task_cancelled, .arg = w};
+	const char *external = NULL;
+
+	for (size_t i = 0; i < w->stores; i++)
+		if (w->source[i] == source) {
+			*out = w->store[i];
+			return 0;
+		}
+	must(w->stores < ARRAY_LEN(w->store));
+	if (source >= 0 && (size_t)source >= spec->externals)
+		return err_set(e, ERR_CONFIG, "there is no external cluster %d", source);
+	if (source >= 0)
+		external = spec->external[source].name;
+	if (archive_open(out, spec, external, w->a->s->opt, &patience, e) < 0)
+		return -1;
+	w->store[w->stores] = *out;
+	w->source[w->stores++] = source;
+	return 0;
+}
+
+/* ---- tasks ---- */
+
+static int
+task_push(struct archive *a, const struct archiver_task *task, struct archiver_done *done,
+	struct err *e)
+{
+	struct archive_push_result r = {0};
+
+	if (archive_push(a,
+		    &(struct archive_push){.path = task->path,
+			    .name = task->name,
+			    .system_id = task->system_id,
+			    .segment_bytes = task->segment_bytes,
+			    .look = task->flag,
+			    .partial = task->flag},
+		    &r, e) < 0)
+		return -1;
+	done->same = r.same;
+	done->bytes = r.bytes;
+	done->stored_bytes = r.stored_bytes;
+	return 0;
+}
+
+static int
+task_fetch(struct archive *a, const struct archiver_task *task, struct archiver_done *done,
+	struct err *e)
+{
+	const struct archive_fetch fetch = {.name = task->name,
+		.path = task->path,
+		.system_id = task->system_id,
+		.segment_bytes = task->segment_bytes,
+		.partial = task->flag};
+
+	return archive_fetch(a, &fetch, &done->stored_bytes, e);
+}
+
+static int
+task_owner(const struct task_worker *w, struct archive *a, const struct archiver_task *task,
+	struct err *e)
+{
+	const struct spec *spec = w->a->spec;
+	const struct run_options *opt = w->a->s->opt;
+	const struct archive_self self = {.system_id = task->system_id,
+		.cluster = *spec->name ? spec->name : opt->cluster_name,
+		.name_space = *spec->name_space ? spec->name_space : opt->pod_namespace};
+
+	return archive_owner_check(a, &self, task->flag, e);
+}
+
+static int
+task_gap(struct archive *a, const struct archiver_task *task, struct err *e)
+{
+	char key[ARCHIVE_KEY_SIZE], body[128], now[CLOCK_RFC3339_SIZE];
+	const struct store_put put = {.key = key, .body = body, .create = true};
+	struct store_put p = put;
+
+	if (archive_key(key, e, "%s/podgres/gaps/%s", a->server, task->name) < 0)
+		return -1;
+	p.len = (size_t)snprintf(body, sizeof(body), "{\"segment\":\"%.63s\",\"at\":\"%s\"}\n",
+		task->name, clock_rfc3339_sec(clock_wall_us(), now));
+	if (store_put(a->store, &p, NULL, e) == 0)
+		return 0;
+	/* It is there, written at another second. */
+	return e->kind == ERR_CONFLICT ? 0 : -1;
+}
+
+static int
+task_run(struct task_worker *w, const struct archiver_task *task, struct archiver_done *done,
+	struct err *e)
+{
+	struct archive *a;
+
+	if (task_store(w, task->source, &a, e) < 0)
+		return -1;
+	switch ((enum archiver_task_kind)task->kind) {
+	case TASK_PUSH:
+		return task_push(a, task, done, e);
+	case TASK_FETCH:
+		return task_fetch(a, task, done, e);
+	case TASK_OWNER:
+		return task_owner(w, a, task, e);
+	case TASK_CATALOG:
+		return archiver_catalog(a, task, w->a->s->opt->run_dir, &done->summary, e);
+	case TASK_GAP:
+		return task_gap(a, task, e);
+	}
+	return err_set(e, ERR_INVALID, "a task of kind %u", task->kind);
+}
+
+static void
+task_count(struct task_worker *w, struct archiver_done *done)
+{
+	uint64_t throttled = 0;
+
+	for (size_t i = 0; i < w->stores; i++) {
+		const struct store_stats *st = store_stats(w->store[i]->store);
+
+		throttled += st->throttled;
+		if (done->err_kind && done->code == 0)
+			done->code = st->last_status;
+	}
+	done->throttled = (uint32_t)(throttled - w->throttled);
+	w->throttled = throttled;
+}
+
+static void
+task_do(struct task_worker *w, const struct archiver_task *task, struct archiver_done *done)
+{
+	struct err e = {0};
+
+	w->deadline_ns = task->deadline_ns;
+	done->id = task->id;
+	if (task_run(w, task, done, &e) < 0) {
+		done->err_kind = e.kind;
+		done->code = e.code;
+		snprintf(done->msg, sizeof(done->msg), "%s", e.msg);
+	}
+	task_count(w, done);
+}
+
+void
+archiver_worker_main(struct archiver *a, int fd)
+{
+	static struct task_worker w;
+	static struct archiver_task task;
+	static struct archiver_done done;
+
+	w = (struct task_worker){.a = a};
+	if (!task_begin(a, fd))
+		_exit(1);
+	while (recv(TASK_FD, &task, sizeof(task), 0) == (ssize_t)sizeof(task)) {
+		done = (struct archiver_done){0};
+		task_do(&w, &task, &done);
+		if (send(TASK_FD, &done, sizeof(done), MSG_NOSIGNAL) != (ssize_t)sizeof(done))
+			break;
+	}
+	_exit(0);
+}
