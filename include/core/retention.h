@@ -1,10 +1,18 @@
 /*
  * retention - what may be deleted: pure.
  *
- * Nothing is deleted that a kept backup or the recovery window still needs: every backup that is
- * not obsolete keeps its chain of parents, every segment from its begin_wal on its own timeline and
- * on those that lead to the newest, and all history files.  When anything is unclear (a backup.info
- * that could not be read, a backup that runs), less is deleted, never more.
+ * Nothing is deleted that a kept backup or the recovery window still needs:
+ * - Every backup that is needed, kept in full, or runs keeps every segment from its begin_wal on,
+ * on its own timeline and on all that can be reached from it.
+ * - A backup that is kept standalone, or only because incremental ones stand on it, keeps the
+ *   segments from its begin_wal to its end_wal.
+ * - History files are never deleted.
+ * Of each timeline that lives (WAL came within the window, or since the newest backup began) the
+ * policy holds by itself: only backups that lead to it and whose WAL is there count.  Where there
+ * are too few, every backup that leads or might lead there stays.  When anything is unclear (a
+ * backup.info that could not be read, a timeline without its history), less is deleted, never more.
+ * Failed backups go when they are older than every needed one; one that began a week ago and never
+ * ended has failed.
  */
 #pragma once
 
@@ -24,6 +32,7 @@ enum retention_verdict {
 	RETAIN_KEPT,     /* somebody keeps it */
 	RETAIN_CHAIN,    /* an incremental backup that stays stands on it */
 	RETAIN_RUNNING,  /* not finished */
+	RETAIN_UNCLEAR,  /* some backup.info could not be read: nothing goes */
 	RETAIN_OBSOLETE, /* may go */
 };
 
@@ -31,8 +40,8 @@ enum retention_keep { KEEP_NO, KEEP_FULL, KEEP_STANDALONE }; /* Barman's annotat
 
 struct retention_plan {
 	enum retention_verdict *verdict; /* of each backup, owned */
-	bool *run_gone;                  /* unused by callers; owned */
-	/* Of each timeline (in the order of catalog's runs): segments below this number may go. */
+	/* Of each timeline (in the order of catalog's runs): segments below this number may go, but
+	 * for those that retention_segment_gone() knows of. */
 	uint64_t *keep_from; /* owned, one per run */
 };
 
@@ -42,4 +51,5 @@ int retention_plan(struct retention_plan *out, const struct catalog *c,
 /* Whether this segment may go under the plan. */
 bool retention_segment_gone(const struct retention_plan *p, const struct catalog *c,
 	uint32_t timeline, uint64_t segment);
+const char *retention_text(enum retention_verdict v); /* "needed" */
 void retention_plan_deinit(struct retention_plan *p);

@@ -166,6 +166,7 @@ catalog_backups(
 	}
 	out->c.backup = p->backup;
 	out->c.backups = out->infos;
+	out->c.unreadables = out->unreadables;
 	return 0;
 }
 
