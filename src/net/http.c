@@ -58,6 +58,7 @@ struct http_call {
 	struct http_request request;
 	struct http_answer answer;
 	size_t at;  /* of the body to send */
+	bool head;  /* it is being received: no empty line came yet */
 	bool over;  /* code says how it ended */
 	bool ended; /* by us: err says why */
 	CURLcode code;
@@ -145,6 +146,11 @@ take_line(char *p, size_t size, size_t n, void *arg)
 	c->answer.any = true;
 	c->moved += (int64_t)(size * n);
 	http_answer_line(&c->answer, p, size * n);
+	/* Trailers come here too, without an empty line behind them. */
+	if (size * n <= 2)
+		c->head = false;
+	else if (size * n > 5 && memcmp(p, "HTTP/", 5) == 0)
+		c->head = true;
 	return size * n;
 }
 
@@ -467,6 +473,8 @@ outcome(const struct http_call *c, struct err *e)
 		*e = c->err;
 		return -1;
 	}
+	if (c->code == CURLE_OK && c->head)
+		return err_set(e, ERR_REMOTE, "the connection broke within the head of the answer");
 	if (c->code == CURLE_OK)
 		return 0;
 	return err_raise(e, kind_of(c->code), 0, ERR_HERE, "%s",

@@ -16,6 +16,7 @@ struct put {
 	const struct store_put *put;
 	char sha256[SHA256_HEX_SIZE];
 	char md5[MD5_HEX_SIZE]; /* "": not computed */
+	char code[64];          /* of the last error document */
 };
 
 /* ---- does it check? ---- */
@@ -146,9 +147,12 @@ send(struct s3 *s, struct put *p, bool create, struct err *e)
 	s3_header(&c, "x-amz-meta-podgres-sha256", p->sha256);
 	if (create)
 		s3_header(&c, "if-none-match", "*");
-	if (s3_object_headers(s, &c, p->put, &tags, e) || s3_run(s, &c, e))
-		return e->kind == ERR_NOTIMPL && !create ? s3_explain_notimpl(s, tags.len > 0, e)
-							 : -1;
+	if (s3_object_headers(s, &c, p->put, &tags, e))
+		return -1;
+	if (s3_run(s, &c, e)) {
+		memcpy(p->code, c.error.code, sizeof(p->code));
+		return create ? -1 : s3_explain_notimpl(s, tags.len > 0, e);
+	}
 	s3_etag(etag, c.answer.etag);
 	if (!etag[0])
 		return err_set(e, ERR_REMOTE,
@@ -175,9 +179,11 @@ look_and_send(struct s3 *s, struct put *p, enum store_outcome *outcome, struct e
 
 /* 501, or 400 with a document that says the same, to If-None-Match. */
 static bool
-refuses_condition(const struct err *e)
+refuses_condition(const struct put *p, const struct err *e)
 {
-	return e->kind == ERR_NOTIMPL || (e->code == 400 && e->kind == ERR_INVALID);
+	return e->kind == ERR_NOTIMPL ||
+	       (e->code == 400 && (strcmp(p->code, "InvalidArgument") == 0 ||
+					  strcmp(p->code, "InvalidRequest") == 0));
 }
 
 static int
@@ -191,7 +197,7 @@ create(struct s3 *s, struct put *p, enum store_outcome *outcome, struct err *e)
 		*outcome = STORE_STORED;
 		if (send(s, p, true, e) == 0)
 			return 0;
-		if (s->create == S3_UNKNOWN && refuses_condition(e)) {
+		if (s->create == S3_UNKNOWN && refuses_condition(p, e)) {
 			s->create = S3_CANNOT;
 			continue;
 		}
