@@ -101,7 +101,7 @@ struct replication_backup {
 	bool tablespace_map;     /* put tablespace_map into the tar */
 	bool no_verify;          /* do not check pages */
 	bool no_wait;            /* do not wait for WAL to be archived: podgres waits by itself */
-	bool incremental;        /* 17 and later: after replication_upload_manifest() */
+	bool incremental;        /* 17 and later: after replication_manifest_end() */
 	int64_t rate;            /* bytes a second at most; 0: no limit */
 	const char *compression; /* 15 and later: "gzip", "zstd", "lz4" of the tars; NULL: none */
 	const char *compression_detail; /* "level=1"; NULL: none */
@@ -121,11 +121,11 @@ void replication_backup_text(const struct replication_backup *b, int version, st
 int replication_base_backup(struct replication *r, const struct replication_backup *b,
 	struct replication_end *out, struct err *e) MUSTCHECK;
 
-/* UPLOAD_MANIFEST (17 and later): the parent's backup_manifest, given piece by piece by next, which
- * returns its bytes, 0 at the end, -1 with *e. */
-typedef ssize_t replication_next_fn(void *arg, const void **p, struct err *e);
-int replication_upload_manifest(
-	struct replication *r, replication_next_fn *next, void *arg, struct err *e) MUSTCHECK;
+/* UPLOAD_MANIFEST (17 and later): the parent's backup_manifest, piece by piece. */
+int replication_manifest_begin(struct replication *r, struct err *e) MUSTCHECK;
+int replication_manifest_write(
+	struct replication *r, const void *p, size_t n, struct err *e) MUSTCHECK;
+int replication_manifest_end(struct replication *r, struct err *e) MUSTCHECK;
 
 /* ---- streams of WAL ---- */
 

@@ -8,9 +8,9 @@
 struct replication {
 	const struct pq *pq;
 	PGconn *conn;
-	PGresult *row; /* of the last command that had rows */
+	PGresult *row;  /* of the last command that had rows */
 	PGresult *next; /* looked at already; see replication_copy_ended() */
-	char *copy;    /* libpq's: the last message of a copy */
+	char *copy;     /* libpq's: the last message of a copy */
 	int64_t answer_ms;
 	bool streaming;
 	bool (*cancelled)(void *arg);

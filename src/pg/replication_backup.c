@@ -363,23 +363,29 @@ replication_base_backup(struct replication *r, const struct replication_backup *
 	return rc;
 }
 
+/* ---- the parent of an incremental backup ---- */
+
 int
-replication_upload_manifest(
-	struct replication *r, replication_next_fn *next, void *arg, struct err *e)
+replication_manifest_begin(struct replication *r, struct err *e)
 {
-	const void *p;
 	PGresult *res;
-	ssize_t n;
 
 	if (replication_send(r, "UPLOAD_MANIFEST", e) < 0 ||
 		replication_expect(r, PGRES_COPY_IN, &res, replication_deadline(r, 0), e) < 0)
 		return err_add(e, "UPLOAD_MANIFEST");
 	r->pq->clear(res);
-	while ((n = next(arg, &p, e)) > 0)
-		if (replication_copy_put(r, p, (size_t)n, e) < 0)
-			return err_add(e, "UPLOAD_MANIFEST");
-	if (n < 0)
-		return -1;
+	return 0;
+}
+
+int
+replication_manifest_write(struct replication *r, const void *p, size_t n, struct err *e)
+{
+	return replication_copy_put(r, p, n, e) < 0 ? err_add(e, "UPLOAD_MANIFEST") : 0;
+}
+
+int
+replication_manifest_end(struct replication *r, struct err *e)
+{
 	if (r->pq->putCopyEnd(r->conn, NULL) < 0)
 		return replication_broken(r, e);
 	if (replication_flush(r, e) < 0 || replication_drain(r, e) < 0)
