@@ -51,8 +51,8 @@ struct backup_info {
 	bool standby;                /* taken from one */
 	bool checksum_failures;      /* pages whose checksum was wrong were reported */
 	char writer[64];             /* "podgres 0.1.0" */
-	/* Of one that is STARTED: who makes it, "# podgres: running POD SESSION".  When that pod
-	 * starts again and finds it, it is dead. */
+	/* Of one that is STARTED: who makes it.  When that pod starts again and
+	 * finds it, it is dead. */
 	char running_pod[256], running_session[40];
 };
 

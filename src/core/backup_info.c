@@ -275,6 +275,8 @@ static const struct key own_keys[] = {
 	KEY("standby", standby, read_flag),
 	KEY("checksum_failures", checksum_failures, read_flag),
 	KEY("writer", writer, read_text),
+	KEY("running_pod", running_pod, read_text),
+	KEY("running_session", running_session, read_text),
 };
 
 static const struct key *
@@ -495,6 +497,10 @@ put_own(const struct backup_info *b, struct buf *out)
 			buf_printf(out, OWN " %s=true\n", flags[i].name);
 	if (*b->writer)
 		put_text(out, OWN " writer", b->writer);
+	if (*b->running_pod)
+		put_text(out, OWN " running_pod", b->running_pod);
+	if (*b->running_session)
+		put_text(out, OWN " running_session", b->running_session);
 }
 
 static void
