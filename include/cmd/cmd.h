@@ -49,7 +49,14 @@ struct cli_args {
 	int64_t timeout_ms; /* 0: the command's own */
 	uint32_t mode;      /* enum order_mode */
 	char reason[128];
+	/* backup create */
+	char name[64], rate[32];
+	bool immediate, incremental;
+	uint32_t keep; /* enum order_keep */
 };
+
+/* The subcommands of `podgres backup`; rest->arg[0] is the subcommand's name. */
+int cmd_backup_create(const struct cli_args *args, const struct opt_rest *rest);
 
 /* COMMANDS when there is none of that name. */
 enum command_id command_find(const char *name);

@@ -3,6 +3,7 @@
  */
 #pragma once
 
+#include <stdbool.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -17,6 +18,19 @@ enum order_kind {
 
 enum order_mode { ORDER_MODE_DEFAULT, ORDER_MODE_SMART, ORDER_MODE_FAST, ORDER_MODE_IMMEDIATE };
 
+enum order_keep { ORDER_KEEP_NO, ORDER_KEEP_FULL, ORDER_KEEP_STANDALONE };
+enum order_target { ORDER_TARGET_ANY, ORDER_TARGET_PRIMARY, ORDER_TARGET_STANDBY };
+
+/* How a backup is to be made. */
+struct order_backup {
+	char name[64];
+	int32_t immediate; /* the checkpoint at once: 1, 0, or -1: as the manifest says */
+	uint32_t target;   /* enum order_target: on what kind of instance; another one refuses */
+	uint32_t keep;     /* enum order_keep: no retention policy deletes it */
+	bool incremental;  /* on the newest backup that is there */
+	int64_t rate;      /* bytes a second at most; 0: no limit */
+};
+
 /* Fixed size: travels over a channel. */
 struct order {
 	uint32_t kind;     /* enum order_kind */
@@ -25,6 +39,7 @@ struct order {
 	char by[64];       /* who asked, for the log and the fence reason: "unix:uid=0", "cert:CN",
 			      "token" */
 	char reason[128];  /* given by the caller, "" for none */
+	struct order_backup backup;
 };
 
 enum op_state { OP_NONE, OP_RUNNING, OP_DONE, OP_FAILED };
@@ -33,11 +48,13 @@ enum op_state { OP_NONE, OP_RUNNING, OP_DONE, OP_FAILED };
 
 /* One operation on the board.  Strings are NUL-terminated. */
 struct operation {
-	char id[ORDER_ID_SIZE]; /* "" when the slot is free */
-	uint32_t kind;          /* enum order_kind */
-	uint32_t state;         /* enum op_state */
-	uint32_t err_kind;      /* enum err_kind, when OP_FAILED */
-	float progress;         /* 0..1, negative: unknown */
+	char id[ORDER_ID_SIZE];          /* "" when the slot is free */
+	uint32_t kind;                   /* enum order_kind */
+	uint32_t state;                  /* enum op_state */
+	uint32_t err_kind;               /* enum err_kind, when OP_FAILED */
+	float progress;                  /* 0..1, negative: unknown */
+	int64_t done_bytes, total_bytes; /* of a backup; total 0: unknown */
+	char result[64];                 /* what came of it: the ID of the backup, "" for none */
 	char phase[48];
 	char error[256];
 	char idem_key[64];
@@ -52,7 +69,10 @@ enum fsm_event order_event(enum order_kind kind);
 const char *order_brings(enum order_kind kind);               /* NULL: implemented */
 int order_mode_parse(const char *text, enum order_mode *out); /* -1: no such mode */
 
-/* One parameter, from the query or the body: mode (fence and restart only), reason, wait.  Strict:
+/* As nobody asked for anything in particular. */
+void order_init(struct order *o, enum order_kind kind);
+/* One parameter, from the query or the body: mode (fence and restart only), reason, wait, and those
+ * of a backup: name, immediate, incremental, target, rate, keep.  Strict:
  * anything else is ERR_INVALID.  o->kind must be set. */
 int order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value,
 	struct err *e) MUSTCHECK;

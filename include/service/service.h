@@ -53,6 +53,7 @@ struct job {
 };
 
 void job_phase(struct job *j, const char *phase, float progress);
+void job_publish(struct job *j); /* j->report as it is */
 
 /* Each returns 0, or -1 with *e; the frame publishes the outcome.  j->report.hint may be set. */
 int job_prepare_main(struct job *j, struct err *e) MUSTCHECK;
@@ -60,6 +61,8 @@ int job_configure_main(struct job *j, struct err *e) MUSTCHECK;
 int job_fence_flag_main(struct job *j, struct err *e) MUSTCHECK; /* argv: "on"|"off" REASON */
 int job_promote_main(struct job *j, struct err *e) MUSTCHECK;
 int job_space_main(struct job *j, struct err *e) MUSTCHECK;
+/* argv: "sweep", or "create" NAME IMMEDIATE INCREMENTAL KEEP RATE (see service/job_backup.h). */
+int job_backup_main(struct job *j, struct err *e) MUSTCHECK;
 
 /* `podgres service NAME`, `podgres job NAME RUN [ARG...]`; argv[0] is "service" or "job". */
 int service_main(int argc, char **argv);

@@ -149,6 +149,8 @@ struct job_report {
 	char phase[64];
 	float progress; /* 0..1, negative: unknown */
 	int64_t done_bytes, total_bytes;
+	bool clean;      /* of a backup that failed: nothing of it is left in the store */
+	char result[64]; /* what came of it, "" for none: the ID of a backup */
 	char error[512]; /* one line: what, where */
 	char hint[320];  /* what to do about it */
 };

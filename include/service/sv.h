@@ -14,7 +14,7 @@
 #include "sys/proc.h"
 #include "sys/tree.h"
 
-enum sv_lane { SV_MAIN, SV_SIDE, SV_FLAG, SV_LANES };
+enum sv_lane { SV_MAIN, SV_SIDE, SV_FLAG, SV_BACKUP, SV_LANES };
 
 struct sv;
 
@@ -86,6 +86,7 @@ struct sv {
 	bool want_prepare; /* a prepare waits for the main lane */
 	bool want_promote; /* the promote file waits for the side lane */
 	bool want_space;   /* a look for space waits for the side lane */
+	bool want_sweep;   /* a backup may have died: what it left in the store is to go */
 	bool prepared;     /* this life has begun: from now on no failure ends it */
 	/* postgres */
 	struct proc *pg;
@@ -104,8 +105,9 @@ struct sv {
 	bool harsh;         /* this postgres was ended by more than a fast shutdown */
 	int64_t stop_by_ns; /* end of the grace period, once asked to stop */
 	struct loop_timer ladder_timer, settle, retry, promote_late, reload_soon;
-	struct loop_timer fence_late; /* the flag is slow: stop postgres all the same */
-	struct loop_timer give_up;    /* the grace period is nearly over */
+	struct loop_timer fence_late;  /* the flag is slow: stop postgres all the same */
+	struct loop_timer give_up;     /* the grace period is nearly over */
+	struct loop_timer backup_kill; /* a backup that does not end by itself */
 	int64_t ticked_ns;
 	struct sv_drain drain;
 	bool want_stop;
@@ -152,6 +154,16 @@ void sv_flag_next(struct sv *sv); /* brings the flag on disk to what is wanted *
 void sv_main_next(struct sv *sv); /* starts what waits for the main lane, if it is free */
 void sv_job_kill(struct sv *sv, enum sv_lane lane);
 void sv_jobs_init(struct sv *sv);
+void sv_job_start(
+	struct sv *sv, enum sv_lane lane, enum job_id id, const char *const *args, size_t n);
+
+/* sv_backup.c */
+void sv_backup_init(struct sv *sv);
+bool sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply *r);
+void sv_backup_start(struct sv *sv, const struct order *o);
+void sv_backup_done(struct sv *sv, const struct sv_job *job, const struct job_report *r);
+void sv_backup_end(struct sv *sv);  /* postgres is going: no backup goes on */
+void sv_backup_tick(struct sv *sv); /* once a second */
 
 /* sv_drain.c */
 void sv_drain_init(struct sv *sv);
@@ -175,6 +187,7 @@ void sv_pg_signal(struct sv *sv, int sig);
 
 /* sv_orders.c */
 void sv_order(struct sv *sv, const struct order *o, struct order_reply *r);
+void sv_refuse(struct order_reply *r, enum err_kind kind, const char *why);
 bool sv_fenced(const struct sv *sv); /* wanted, or not yet cleared on disk */
 void sv_fence_want(struct sv *sv, bool on, const char *by, const char *reason);
 void sv_ops_update(struct sv *sv);

@@ -8,16 +8,26 @@
  * The rest as in run_options.h.
  */
 CLI_OPTION("run-dir", 0, PATH, run_dir, "PODGRES_RUN_DIR", "/run/podgres", "DIR",
-	ON(STATUS) | ON(PSQL) | ON_ORDERS, "the run directory of the manager to ask")
-CLI_OPTION("json", 0, FLAG, json, "", "", "", ON(STATUS) | ON(VERSION) | ON(CHECK) | ON_ORDERS,
+	ON(STATUS) | ON(PSQL) | ON(BACKUP) | ON_ORDERS, "the run directory of the manager to ask")
+CLI_OPTION("json", 0, FLAG, json, "", "", "", ON(STATUS) | ON(VERSION) | ON(CHECK) | ON(BACKUP) | ON_ORDERS,
 	"print JSON instead of text")
 CLI_OPTION("verbose", 'v', FLAG, verbose, "", "", "", ON(STATUS) | ON(CHECK),
 	"everything there is: services, settings, slots, log lines; of check: notes as well")
-CLI_OPTION("no-wait", 0, FLAG, no_wait, "", "", "", ON_ORDERS,
+CLI_OPTION("no-wait", 0, FLAG, no_wait, "", "", "", ON_ORDERS | ON(BACKUP),
 	"print the id of the operation and return at once")
-CLI_OPTION("timeout", 0, SPAN, timeout_ms, "", "0", "DURATION", ON(STATUS) | ON_ORDERS,
-	"how long to wait; 0: 5s for status, 5m for orders")
+CLI_OPTION("timeout", 0, SPAN, timeout_ms, "", "0", "DURATION", ON(STATUS) | ON(BACKUP) | ON_ORDERS,
+	"how long to wait; 0: 5s for status, 5m for orders, a week for backups")
 CLI_OPTION("mode", 0, CHOICE, mode, "", "default", "default|smart|fast|immediate",
 	ON(FENCE) | ON(RESTART), "how postgres is stopped; a fence knows fast and immediate")
 CLI_OPTION("reason", 0, TEXT, reason, "", "", "TEXT", ON(FENCE),
 	"why, for whoever reads the status")
+CLI_OPTION("name", 0, TEXT, name, "", "", "NAME", ON(BACKUP),
+	"create: the backup's name, besides its ID")
+CLI_OPTION("immediate", 0, FLAG, immediate, "", "", "", ON(BACKUP),
+	"create: checkpoint at once instead of spread over time")
+CLI_OPTION("incremental", 0, FLAG, incremental, "", "", "", ON(BACKUP),
+	"create: only what changed since the newest backup; PostgreSQL 17 with summarize_wal")
+CLI_OPTION("rate", 0, TEXT, rate, "", "", "SIZE", ON(BACKUP),
+	"create: bytes a second at most, such as 20MB")
+CLI_OPTION("keep", 0, CHOICE, keep, "", "no", "no|full|standalone", ON(BACKUP),
+	"create: no retention policy deletes it; standalone: nor the WAL it needs by itself")

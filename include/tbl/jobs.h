@@ -3,11 +3,13 @@
  *
  * JOB(name, text, lane, deadline_s, does)
  *   lane        MAIN: one at a time, the long ones; SIDE: short ones that must not wait for those;
- *               FLAG: the fence flag alone, which waits for nobody
+ *               FLAG: the fence flag alone, which waits for nobody; BACKUP: base backups, beside all
+ *               else, ended with postgres
  *   deadline_s  seconds until it is killed; 0: as long as it makes progress
  */
 JOB(PREPARE, "prepare", MAIN, 0, "makes PGDATA fit to start: checks, initdb, configuration")
 JOB(CONFIGURE, "configure", MAIN, 60, "reads the manifest again and renders the configuration")
 JOB(FENCE_FLAG, "fence-flag", FLAG, 10, "writes or clears the durable fence flag")
 JOB(PROMOTE, "promote", SIDE, 10, "writes the promote file that postgres looks for")
+JOB(BACKUP, "backup", BACKUP, 0, "makes a base backup in the archive, or clears away a dead one")
 JOB(SPACE, "space", SIDE, 30, "looks whether the volume has room for WAL again")

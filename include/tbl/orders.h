@@ -14,5 +14,6 @@ ORDER(RESTART, "restart", "/v1/restart", FSM_EV_RESTART, NULL)
 ORDER(RELOAD, "reload", "/v1/reload", FSM_EV_NONE, NULL)
 ORDER(PAUSE, "pause", "/v1/pause", FSM_EV_NONE, NULL)
 ORDER(RESUME, "resume", "/v1/resume", FSM_EV_NONE, NULL)
+ORDER(BACKUP, "backup", "/v1/backups", FSM_EV_NONE, NULL)
 ORDER(REINIT, "reinit", "/v1/reinit", FSM_EV_REINIT,
 	"reinit needs cloning from another member, which this version does not have yet")

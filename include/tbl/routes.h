@@ -49,7 +49,7 @@ ROUTE("/v1/operations/{id}", GET, operation, STATUS, HTTP | CONTROL, "one operat
 /* not in this version */
 ROUTE("/failsafe", GET | POST, later_members, OPEN, HTTP, "for members only")
 ROUTE("/v1/backups", GET, later_archive, STATUS, HTTP | CONTROL, "the catalogue of backups")
-ROUTE("/v1/backups", POST, later_archive, ORDER, HTTP | CONTROL, "start a backup")
+ROUTE("/v1/backups", POST, order, ORDER, HTTP | CONTROL, "start a backup: name, target, immediate, incremental, rate, keep")
 ROUTE("/v1/backups/{id}", GET, later_archive, STATUS, HTTP | CONTROL, "one backup")
 ROUTE("/v1/backups/{id}", DELETE, later_archive, ORDER, HTTP | CONTROL, "delete a backup")
 ROUTE("/v1/wal", GET, later_archive, STATUS, HTTP | CONTROL, "state of the archive")

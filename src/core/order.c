@@ -111,10 +111,17 @@ order_put_wait(int64_t *wait_ms, const char *text, struct err *e)
 	return 0;
 }
 
+void
+order_init(struct order *o, enum order_kind kind)
+{
+	*o = (struct order){.kind = kind, .backup.immediate = -1};
+}
+
 static int
 order_unknown(const char *key, struct err *e)
 {
-	static const char *const names[] = {"mode", "reason", "wait"};
+	static const char *const names[] = {"mode", "reason", "wait", "name", "immediate",
+		"incremental", "target", "rate", "keep"};
 	const char *near = suggest_nearest(key, names, ARRAY_LEN(names));
 
 	if (near)
@@ -122,6 +129,70 @@ order_unknown(const char *key, struct err *e)
 			key, near);
 	return err_set(e, ERR_INVALID,
 		"parameter \"%.32s\" is not known, expected mode, reason or wait", key);
+}
+
+static int
+order_put_choice(
+	const char *key, const char *value, const char *const *words, size_t n, struct err *e)
+{
+	for (size_t i = 0; i < n; i++)
+		if (strcmp(words[i], value) == 0)
+			return (int)i;
+	return err_set(e, ERR_INVALID, "%s \"%.32s\" is not known, expected %s or %s", key, value,
+		words[n - 2], words[n - 1]);
+}
+
+static int
+order_put_bool(bool *out, const char *key, const char *value, struct err *e)
+{
+	static const char *const words[] = {"false", "true"};
+	int n = order_put_choice(key, value, words, ARRAY_LEN(words), e);
+
+	if (n >= 0)
+		*out = n;
+	return n < 0 ? -1 : 0;
+}
+
+/* The name goes into the file backup.info and into messages. */
+static int
+order_put_name(struct order_backup *b, const char *text, struct err *e)
+{
+	if (order_put_text(b->name, sizeof(b->name), "name", text, e) < 0)
+		return -1;
+	if (*text && strspn(text, "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789"
+				  "._-") == strlen(text))
+		return 0;
+	return err_set(e, ERR_INVALID, "a backup's name has letters, digits, \".\", \"_\", \"-\"");
+}
+
+/* 1: no parameter of a backup. */
+static int
+order_put_backup(struct order_backup *b, const char *key, const char *value, struct err *e)
+{
+	static const char *const keeps[] = {"no", "full", "standalone"};
+	static const char *const targets[] = {"any", "primary", "prefer-standby"};
+	bool on = false;
+	int n;
+
+	if (strcmp(key, "name") == 0)
+		return order_put_name(b, value, e);
+	if (strcmp(key, "incremental") == 0)
+		return order_put_bool(&b->incremental, key, value, e);
+	if (strcmp(key, "rate") == 0)
+		return order_lag_parse(value, &b->rate, e) < 0 ? err_add(e, "rate") : 0;
+	if (strcmp(key, "immediate") == 0) {
+		n = order_put_bool(&on, key, value, e);
+		b->immediate = on;
+	} else if (strcmp(key, "keep") == 0) {
+		n = order_put_choice(key, value, keeps, ARRAY_LEN(keeps), e);
+		b->keep = (uint32_t)n;
+	} else if (strcmp(key, "target") == 0) {
+		n = order_put_choice(key, value, targets, ARRAY_LEN(targets), e);
+		b->target = n == 1 ? ORDER_TARGET_PRIMARY : ORDER_TARGET_ANY;
+	} else {
+		return 1;
+	}
+	return n < 0 ? -1 : 0;
 }
 
 int
@@ -133,6 +204,12 @@ order_param(struct order *o, int64_t *wait_ms, const char *key, const char *valu
 		return order_put_text(o->reason, sizeof(o->reason), key, value, e);
 	if (strcmp(key, "wait") == 0)
 		return order_put_wait(wait_ms, value, e);
+	if (o->kind == ORDER_BACKUP) {
+		int rc = order_put_backup(&o->backup, key, value, e);
+
+		if (rc <= 0)
+			return rc;
+	}
 	return order_unknown(key, e);
 }
 

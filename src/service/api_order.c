@@ -58,6 +58,12 @@ api_json_operation(struct json *j, const struct operation *op)
 		json_null(j);
 	else
 		json_num(j, (double)op->progress);
+	if (op->total_bytes > 0 || op->done_bytes > 0) {
+		json_kint(j, "doneBytes", op->done_bytes);
+		json_kint(j, "totalBytes", op->total_bytes);
+	}
+	if (*op->result)
+		json_kstr(j, "result", op->result);
 	json_ktime(j, "startedAt", op->started_wall_us);
 	json_ktime(j, "finishedAt", op->finished_wall_us);
 	json_kstr(j, "by", op->by);
@@ -323,11 +329,13 @@ order_of_path(const char *path)
 void
 api_order(struct api_call *c)
 {
-	struct asked q = {.order.kind = order_of_path(httpd_path(c->req))};
+	enum order_kind kind = order_of_path(httpd_path(c->req));
+	struct asked q = {0};
 	struct err e;
 	int rc;
 
-	must(q.order.kind < ORDER_KINDS);
+	must(kind < ORDER_KINDS);
+	order_init(&q.order, kind);
 	if (order_brings((enum order_kind)q.order.kind))
 		rc = err_set(&e, ERR_NOTIMPL, "%s", order_brings((enum order_kind)q.order.kind));
 	else

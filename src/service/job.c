@@ -13,7 +13,12 @@
 #include "service/frame.h"
 #include "service/service.h"
 
-enum lane { MAIN = SEC_JOB_MAIN, SIDE = SEC_JOB_SIDE, FLAG = SEC_JOB_FLAG };
+enum lane {
+	MAIN = SEC_JOB_MAIN,
+	SIDE = SEC_JOB_SIDE,
+	FLAG = SEC_JOB_FLAG,
+	BACKUP = SEC_JOB_BACKUP
+};
 
 static const enum lane lanes[JOBS] = {
 #define JOB(name, text, lane, deadline_s, does) [JOB_##name] = lane,
@@ -27,9 +32,10 @@ static int (*const mains[JOBS])(struct job *j, struct err *e) = {
 	[JOB_FENCE_FLAG] = job_fence_flag_main,
 	[JOB_PROMOTE] = job_promote_main,
 	[JOB_SPACE] = job_space_main,
+	[JOB_BACKUP] = job_backup_main,
 };
 
-static void
+void
 job_publish(struct job *j)
 {
 	board_write(j->board, (int)lanes[j->id], &j->report, sizeof(j->report));

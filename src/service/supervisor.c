@@ -287,6 +287,7 @@ sv_on_tick(struct loop_timer *t, void *arg)
 	sv_wake_boot(sv);
 	sv_pg_words_late(sv);
 	sv_pg_look(sv);
+	sv_backup_tick(sv);
 }
 
 static void

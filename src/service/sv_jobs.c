@@ -1,9 +1,9 @@
 /*
  * sv_jobs - the processes that run to their end, so that the supervisor never waits for a disk.
  *
- * Process: supervisor.  Two lanes: MAIN has one long job at a time, SIDE the short ones that must
- * not wait for those.  A job says on the board how it went; one that was killed has said nothing
- * and has failed.
+ * Process: supervisor.  Lanes: MAIN has one long job at a time, SIDE the short ones that must not
+ * wait for those, FLAG the fence flag's, BACKUP base backups (sv_backup.c).  A job says on the
+ * board how it went; one that was killed has said nothing and has failed.
  */
 #include <poll.h>
 #include <signal.h>
@@ -15,6 +15,7 @@
 #include "service/sv.h"
 
 #define SV_SPACE_AGAIN_MS 3000
+#define SV_JOB_ARGS 8
 
 static const int64_t deadline_s[JOBS] = {
 #define JOB(name, text, lane, deadline_s, does) [JOB_##name] = deadline_s,
@@ -27,8 +28,10 @@ static const int64_t deadline_s[JOBS] = {
 static bool
 sv_report(const struct sv *sv, const struct sv_job *job, struct job_report *r)
 {
-	static const int sections[SV_LANES] = {
-		[SV_MAIN] = SEC_JOB_MAIN, [SV_SIDE] = SEC_JOB_SIDE, [SV_FLAG] = SEC_JOB_FLAG};
+	static const int sections[SV_LANES] = {[SV_MAIN] = SEC_JOB_MAIN,
+		[SV_SIDE] = SEC_JOB_SIDE,
+		[SV_FLAG] = SEC_JOB_FLAG,
+		[SV_BACKUP] = SEC_JOB_BACKUP};
 
 	if (board_read(sv->board, sections[job->lane], r, sizeof(*r)) == 0 || r->run != job->run) {
 		*r = (struct job_report){.run = job->run, .job = job->id};
@@ -200,7 +203,7 @@ sv_lane_free(struct sv *sv, enum sv_lane lane)
 		sv_side_next(sv);
 	else if (lane == SV_FLAG)
 		sv_flag_next(sv);
-	else
+	else if (lane == SV_MAIN)
 		sv_main_next(sv);
 }
 
@@ -254,6 +257,9 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 	case JOB_SPACE:
 		sv_space_looked(sv, &r);
 		break;
+	case JOB_BACKUP:
+		sv_backup_done(sv, &was, &r);
+		break;
 	case JOB_NONE:
 	case JOBS:
 		break;
@@ -271,12 +277,12 @@ sv_job_on_deadline(struct loop_timer *t, void *arg)
 	sv_job_kill(job->sv, job->lane);
 }
 
-static void
-sv_job_start(struct sv *sv, enum sv_lane lane, enum job_id id, const char *arg, const char *more)
+void
+sv_job_start(struct sv *sv, enum sv_lane lane, enum job_id id, const char *const *args, size_t n)
 {
 	struct sv_job *job = &sv->job[lane];
 	char run[24];
-	const char *argv[] = {"podgres", "job", job_text(id), run, arg, more, NULL};
+	const char *argv[5 + SV_JOB_ARGS] = {"podgres", "job", job_text(id), run};
 	struct proc_fd fds[] = {{board_fd(sv->board), FD_BOARD}};
 	struct proc_spec spec = {.name = job_text(id),
 		.program = "/proc/self/exe",
@@ -290,10 +296,12 @@ sv_job_start(struct sv *sv, enum sv_lane lane, enum job_id id, const char *arg, 
 		.arg = job};
 	struct err e;
 
-	must(!job->proc);
+	must(!job->proc && n <= SV_JOB_ARGS);
+	for (size_t i = 0; i < n; i++)
+		argv[4 + i] = args[i];
 	job->id = id;
 	job->run = ++sv->runs;
-	snprintf(job->arg, sizeof(job->arg), "%s", arg ? arg : "");
+	snprintf(job->arg, sizeof(job->arg), "%s", n ? args[0] : "");
 	snprintf(run, sizeof(run), "%llu", (unsigned long long)job->run);
 	if (lane == SV_MAIN) {
 		snprintf(sv->st.job_name, sizeof(sv->st.job_name), "%s", job_text(id));
@@ -328,7 +336,7 @@ sv_job_prepare(struct sv *sv)
 		sv->want_prepare = sv->job[SV_MAIN].id != JOB_PREPARE;
 		return;
 	}
-	sv_job_start(sv, SV_MAIN, JOB_PREPARE, NULL, NULL);
+	sv_job_start(sv, SV_MAIN, JOB_PREPARE, NULL, 0);
 }
 
 void
@@ -338,7 +346,7 @@ sv_job_configure(struct sv *sv)
 		sv->want_configure = true;
 		return;
 	}
-	sv_job_start(sv, SV_MAIN, JOB_CONFIGURE, NULL, NULL);
+	sv_job_start(sv, SV_MAIN, JOB_CONFIGURE, NULL, 0);
 }
 
 void
@@ -349,10 +357,12 @@ sv_flag_next(struct sv *sv)
 	if (sv->job[SV_FLAG].proc)
 		return;
 	if (f->written < 0)
-		sv_job_start(sv, SV_FLAG, JOB_FENCE_FLAG, "read", NULL);
+		sv_job_start(sv, SV_FLAG, JOB_FENCE_FLAG, (const char *[]){"read"}, 1);
+	else if (f->written != (int)f->want && !f->failed && f->want)
+		sv_job_start(sv, SV_FLAG, JOB_FENCE_FLAG,
+			(const char *[]){"on", sv->st.fence_reason}, 2);
 	else if (f->written != (int)f->want && !f->failed)
-		sv_job_start(sv, SV_FLAG, JOB_FENCE_FLAG, f->want ? "on" : "off",
-			f->want ? sv->st.fence_reason : NULL);
+		sv_job_start(sv, SV_FLAG, JOB_FENCE_FLAG, (const char *[]){"off"}, 1);
 }
 
 void
@@ -364,16 +374,17 @@ sv_side_next(struct sv *sv)
 		sv->want_promote = false;
 		/* Fenced meanwhile: the next start must not find that we wanted to be primary. */
 		if (sv->st.state == FSM_PROMOTE)
-			sv_job_start(sv, SV_SIDE, JOB_PROMOTE, NULL, NULL);
+			sv_job_start(sv, SV_SIDE, JOB_PROMOTE, NULL, 0);
 	} else if (sv->want_space) {
 		sv->want_space = false;
-		sv_job_start(sv, SV_SIDE, JOB_SPACE, NULL, NULL);
+		sv_job_start(sv, SV_SIDE, JOB_SPACE, NULL, 0);
 	}
 }
 
 void
 sv_jobs_init(struct sv *sv)
 {
+	sv_backup_init(sv);
 	for (int i = 0; i < SV_LANES; i++) {
 		sv->job[i] = (struct sv_job){.sv = sv, .lane = (enum sv_lane)i};
 		loop_timer_init(&sv->job[i].deadline, sv_job_on_deadline, &sv->job[i]);

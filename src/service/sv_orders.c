@@ -195,7 +195,7 @@ sv_known_key(const struct sv *sv, const struct order *o, struct order_reply *r)
 	return false;
 }
 
-static void
+void
 sv_refuse(struct order_reply *r, enum err_kind kind, const char *why)
 {
 	r->err_kind = kind;
@@ -226,6 +226,8 @@ sv_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 		sv_refuse(r, ERR_STATE, "paused: resume before promoting");
 		return false;
 	}
+	if (kind == ORDER_BACKUP)
+		return sv_backup_allowed(sv, o, r);
 	if (kind == ORDER_FENCE || kind == ORDER_UNFENCE || ev == FSM_EV_NONE)
 		return true;
 	step = fsm_step((enum fsm_state)sv->st.state, ev);
@@ -275,6 +277,9 @@ sv_do(struct sv *sv, const struct order *o)
 	case ORDER_PROMOTE:
 		sv_event(sv, FSM_EV_PROMOTE, NULL);
 		break;
+	case ORDER_BACKUP:
+		sv_backup_start(sv, o);
+		break;
 	case ORDER_SWITCHOVER:
 	case ORDER_REINIT:
 	case ORDER_KINDS:
@@ -290,6 +295,7 @@ sv_order(struct sv *sv, const struct order *o, struct order_reply *r)
 
 	own.by[sizeof(own.by) - 1] = own.reason[sizeof(own.reason) - 1] = '\0';
 	own.idem_key[sizeof(own.idem_key) - 1] = '\0';
+	own.backup.name[sizeof(own.backup.name) - 1] = '\0';
 	if (own.kind >= ORDER_KINDS) {
 		sv_refuse(r, ERR_INVALID, "no such order");
 		return;

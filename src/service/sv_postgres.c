@@ -491,6 +491,7 @@ sv_pg_stop(struct sv *sv, enum ladder_cause cause)
 	struct ladder next = sv_ladder(sv, cause);
 
 	sv_job_kill(sv, SV_MAIN);
+	sv_backup_end(sv);
 	sv->want_prepare = false;
 	if (sv_ladder_keeps(sv, &next))
 		return;

@@ -81,7 +81,7 @@ sv_poke(struct sv *sv, enum service_id id)
 }
 
 static void
-sv_on_order(struct sv *sv, const struct channel_msg *msg)
+sv_on_order(struct sv *sv, enum service_id from, const struct channel_msg *msg)
 {
 	struct order_reply r = {0};
 	struct channel_msg out;
@@ -92,7 +92,7 @@ sv_on_order(struct sv *sv, const struct channel_msg *msg)
 	else
 		r.err_kind = ERR_INVALID;
 	channel_msg_init(&out, MSG_ORDER_REPLY, msg->id, &r, sizeof(r));
-	sv_tell(sv, SERVICE_API, &out);
+	sv_tell(sv, from, &out);
 }
 
 static void
@@ -112,8 +112,8 @@ sv_on_channel(struct loop_fd *src, uint32_t events, void *arg)
 				(void)!proc_signal(c->proc, SIGKILL, &e);
 			return;
 		}
-		if (msg.type == MSG_ORDER && c->id == SERVICE_API)
-			sv_on_order(c->sv, &msg);
+		if (msg.type == MSG_ORDER)
+			sv_on_order(c->sv, c->id, &msg); /* of people, or of a schedule */
 		else if (msg.type == MSG_POKE && c->id == SERVICE_MONITOR)
 			sv_pg_look(c->sv);
 		else if (msg.type == MSG_POKE && c->id == SERVICE_ARCHIVER)

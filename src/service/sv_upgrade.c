@@ -206,7 +206,7 @@ upgrade_obstacle(const struct sv *sv)
 		return "postgres is not running calmly";
 	if (sv->st.state != FSM_PRIMARY && sv->st.state != FSM_STANDBY)
 		return "the state is changing";
-	if (sv->job[SV_MAIN].proc || sv->job[SV_SIDE].proc)
+	if (sv->job[SV_MAIN].proc || sv->job[SV_SIDE].proc || sv->job[SV_BACKUP].proc)
 		return "a job is running";
 	return sv->upgrading ? "an upgrade is under way" : NULL;
 }

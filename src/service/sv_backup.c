@@ -1,0 +1,153 @@
+/*
+ * sv_backup - base backups: one at a time, in a lane of their own, gone with postgres.
+ *
+ * Process: supervisor.  The job is asked to end (SIGTERM) when postgres is to end, so that it can
+ * take back what it stored, and killed when that takes; nobody waits for it.  A job that died
+ * without a word may have left things in the store: the same job clears them away (`sweep`), also
+ * once after each start of podgres, as soon as the archive answers.
+ */
+#include <signal.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "service/sv.h"
+
+#define BACKUP_KILL_MS 10000
+
+static enum archive_state
+archive_state(const struct sv *sv)
+{
+	static struct archive_facts facts;
+
+	if (shared_read(sv->board, SEC_ARCHIVE, &facts) == 0)
+		return ARCHIVE_STATE_STARTING;
+	return (enum archive_state)facts.state;
+}
+
+bool
+sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
+{
+	const struct sv_job *job = &sv->job[SV_BACKUP];
+
+	if (job->proc && strcmp(job->arg, "create") == 0)
+		sv_refuse(r, ERR_STATE, "a backup is running already");
+	else if (job->proc || sv->want_sweep)
+		sv_refuse(r, archive_state(sv) == ARCHIVE_STATE_NONE ? ERR_CONFIG : ERR_BUSY,
+			archive_state(sv) == ARCHIVE_STATE_NONE
+				? "the manifest names no archive: spec.backup.barmanObjectStore"
+				: "what an earlier backup left is being cleared away first");
+	else if (sv->stopping_pg || !sv->pg_accepted || sv->st.pg_phase != PG_PHASE_ACCEPTING)
+		sv_refuse(r, ERR_STATE, "postgres is not running: there is nothing to back up");
+	else if (o->backup.target == ORDER_TARGET_PRIMARY && sv->st.state != FSM_PRIMARY)
+		sv_refuse(r, ERR_STATE, "a backup of the primary was asked of a standby");
+	else
+		return true;
+	return false;
+}
+
+void
+sv_backup_start(struct sv *sv, const struct order *o)
+{
+	const struct order_backup *b = &o->backup;
+	char immediate[8], keep[8], rate[24];
+	const char *args[] = {"create", b->name, immediate, b->incremental ? "1" : "0", keep, rate};
+
+	snprintf(immediate, sizeof(immediate), "%d", b->immediate);
+	snprintf(keep, sizeof(keep), "%u", b->keep);
+	snprintf(rate, sizeof(rate), "%lld", (long long)b->rate);
+	sv_job_start(sv, SV_BACKUP, JOB_BACKUP, args, ARRAY_LEN(args));
+}
+
+static struct operation *
+backup_operation(struct sv *sv)
+{
+	for (int i = 0; i < SHARED_OPERATIONS; i++)
+		if (sv->st.operation[i].state == OP_RUNNING &&
+			sv->st.operation[i].kind == ORDER_BACKUP)
+			return &sv->st.operation[i];
+	return NULL;
+}
+
+static void
+backup_show(struct operation *op, const struct job_report *r)
+{
+	op->progress = r->progress;
+	op->done_bytes = r->done_bytes;
+	op->total_bytes = r->total_bytes;
+	snprintf(op->phase, sizeof(op->phase), "%.47s", r->phase);
+	snprintf(op->result, sizeof(op->result), "%.63s", r->result);
+}
+
+void
+sv_backup_done(struct sv *sv, const struct sv_job *job, const struct job_report *r)
+{
+	struct operation *op = backup_operation(sv);
+	struct channel_msg msg;
+
+	loop_timer_off(&sv->backup_kill);
+	if (strcmp(job->arg, "sweep") == 0) {
+		/* Not now: at the next start, or after the next backup that dies. */
+		if (r->outcome != JOB_OUT_OK)
+			log_warning("what dead backups left was not cleared away",
+				F_STR("error", r->error));
+	} else {
+		/* It says so itself when it could not clear up behind itself. */
+		sv->want_sweep = r->outcome != JOB_OUT_OK && !r->clean;
+		if (op)
+			backup_show(op, r);
+		sv_op_finish(sv, ORDER_BACKUP,
+			r->outcome == JOB_OUT_OK ? ERR_NONE : (enum err_kind)r->err_kind,
+			r->outcome == JOB_OUT_OK ? NULL : r->error);
+	}
+	channel_msg_init(&msg, MSG_CATALOG, 0, NULL, 0);
+	for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++)
+		if (strcmp(service_text((enum service_id)i), "archiver") == 0)
+			sv_tell(sv, (enum service_id)i, &msg);
+}
+
+void
+sv_backup_end(struct sv *sv)
+{
+	struct sv_job *job = &sv->job[SV_BACKUP];
+	struct err e;
+
+	if (!job->proc || sv->backup_kill.at_ns != CLOCK_NEVER)
+		return;
+	if (proc_signal(job->proc, SIGTERM, &e) < 0)
+		log_error("cannot end the backup", F_STR("error", e.msg));
+	loop_timer_in(sv->loop, &sv->backup_kill, BACKUP_KILL_MS);
+}
+
+static void
+backup_on_kill(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	sv_job_kill(arg, SV_BACKUP);
+}
+
+void
+sv_backup_init(struct sv *sv)
+{
+	sv->want_sweep = true;
+	loop_timer_init(&sv->backup_kill, backup_on_kill, sv);
+}
+
+void
+sv_backup_tick(struct sv *sv)
+{
+	const struct sv_job *job = &sv->job[SV_BACKUP];
+	struct operation *op = job->proc ? backup_operation(sv) : NULL;
+	static struct job_report r;
+
+	if (op && shared_read(sv->board, SEC_JOB_BACKUP, &r) && r.run == job->run) {
+		backup_show(op, &r);
+		sv_publish(sv);
+	}
+	if (!sv->want_sweep || job->proc || sv->want_stop || sv->stopping_pg ||
+		archive_state(sv) != ARCHIVE_STATE_OK)
+		return;
+	sv->want_sweep = false;
+	sv_job_start(sv, SV_BACKUP, JOB_BACKUP, (const char *[]){"sweep"}, 1);
+}
