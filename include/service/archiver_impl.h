@@ -14,6 +14,7 @@
 #include "service/archiver.h"
 #include "service/archiver_queue.h"
 #include "service/archiver_ring.h"
+#include "service/archiver_schedule.h"
 
 #define ARCHIVER_WORKERS 24
 #define ARCHIVER_CLIENTS 64
@@ -108,6 +109,7 @@ struct archiver {
 	pid_t self;
 	/* what is wanted */
 	struct spec *spec; /* NULL: no manifest was readable yet */
+	struct archiver_schedule schedule;
 	char manifest_hash[SHA256_HEX_SIZE];
 	uint64_t generation; /* of the plan that was looked at */
 	bool has_store;

@@ -92,6 +92,7 @@ manifest_load(struct archiver *a)
 	a->ring_cluster = false;
 	a->catalog_due_ns = 0;
 	a->ring_stale = true;
+	archiver_schedule_set(&a->schedule, spec, clock_wall_us());
 	manifest_say(a);
 	spec_free(old);
 }
@@ -237,6 +238,46 @@ catalog_done(struct archiver *a, const struct archiver_done *done)
 	service_poke(a->s);
 }
 
+/* ---- the schedules ---- */
+
+static int
+schedule_send(void *arg, uint64_t id, const struct order *o, struct err *e)
+{
+	struct archiver *a = arg;
+	struct channel_msg msg;
+
+	channel_msg_init(&msg, MSG_ORDER, id, o, sizeof(*o));
+	return channel_send(a->s->channel.fd, &msg, e);
+}
+
+static void
+schedule_tick(struct archiver *a)
+{
+	const struct archiver_schedule_now now = {.wall_us = clock_wall_us(),
+		.ready = a->sup.pg_phase == PG_PHASE_ACCEPTING && !a->stopping_ns &&
+			 a->facts.state == ARCHIVE_STATE_OK,
+		.standby = !archiver_is_primary(a),
+		.standby_elsewhere = a->pg.replicas > 0 && a->spec && a->spec->instances > 1};
+	int64_t next = archiver_schedule_next(&a->schedule);
+
+	if (!a->spec || !a->has_store)
+		return;
+	archiver_schedule_tick(&a->schedule, &now);
+	if (a->facts.next_backup_wall_us != next) {
+		a->facts.next_backup_wall_us = next;
+		a->dirty = true;
+	}
+}
+
+static void
+schedule_reply(struct archiver *a, const struct channel_msg *msg)
+{
+	struct order_reply reply;
+
+	if (channel_body(msg, &reply, sizeof(reply)))
+		(void)archiver_schedule_reply(&a->schedule, msg->id, &reply, clock_wall_us());
+}
+
 /* ---- what ended, what comes next ---- */
 
 void
@@ -348,6 +389,8 @@ archiver_on_msg(struct service *s, const struct channel_msg *msg)
 	archiver_look(a);
 	if (msg->type == MSG_DRAIN && channel_body(msg, &by_ns, sizeof(by_ns)))
 		archiver_drain_begin(a, by_ns);
+	if (msg->type == MSG_ORDER_REPLY)
+		schedule_reply(a, msg);
 	if (msg->type == MSG_CATALOG) {
 		a->catalog_due_ns = 0;
 		a->catalog_all = true;
@@ -367,6 +410,7 @@ archiver_on_tick(struct service *s)
 	archiver_sock_tick(a);
 	archiver_push_tick(a);
 	archiver_scan_tick(a);
+	schedule_tick(a);
 	archiver_pump(a);
 	archiver_facts_tick(a);
 }
@@ -386,6 +430,9 @@ service_archiver_main(struct service *s)
 	queue_init(&a.queue, archiver_ready, &a);
 	loop_timer_init(&a.again, archiver_on_again, &a);
 	archiver_gap_load(&a);
+	archiver_schedule_init(&a.schedule, s->opt->state_dir);
+	a.schedule.send = schedule_send;
+	a.schedule.arg = &a;
 	if (archiver_sock_init(&a, &e) < 0)
 		return frame_fail("archiver", &e);
 	archiver_look(&a);

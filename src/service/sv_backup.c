@@ -30,14 +30,18 @@ bool
 sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 {
 	const struct sv_job *job = &sv->job[SV_BACKUP];
+	enum archive_state state = archive_state(sv);
 
 	if (job->proc && strcmp(job->arg, "create") == 0)
 		sv_refuse(r, ERR_STATE, "a backup is running already");
+	else if (state == ARCHIVE_STATE_NONE)
+		sv_refuse(r, ERR_CONFIG,
+			"the manifest names no archive: spec.backup.barmanObjectStore");
+	else if (state != ARCHIVE_STATE_OK)
+		sv_refuse(r, ERR_UNMET,
+			"the archive is not in order: podgres wal status says what is wrong");
 	else if (job->proc || sv->want_sweep)
-		sv_refuse(r, archive_state(sv) == ARCHIVE_STATE_NONE ? ERR_CONFIG : ERR_BUSY,
-			archive_state(sv) == ARCHIVE_STATE_NONE
-				? "the manifest names no archive: spec.backup.barmanObjectStore"
-				: "what an earlier backup left is being cleared away first");
+		sv_refuse(r, ERR_BUSY, "what an earlier backup left is being cleared away first");
 	else if (sv->stopping_pg || !sv->pg_accepted || sv->st.pg_phase != PG_PHASE_ACCEPTING)
 		sv_refuse(r, ERR_STATE, "postgres is not running: there is nothing to back up");
 	else if (o->backup.target == ORDER_TARGET_PRIMARY && sv->st.state != FSM_PRIMARY)
@@ -102,9 +106,7 @@ sv_backup_done(struct sv *sv, const struct sv_job *job, const struct job_report 
 			r->outcome == JOB_OUT_OK ? NULL : r->error);
 	}
 	channel_msg_init(&msg, MSG_CATALOG, 0, NULL, 0);
-	for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++)
-		if (strcmp(service_text((enum service_id)i), "archiver") == 0)
-			sv_tell(sv, (enum service_id)i, &msg);
+	sv_tell(sv, SERVICE_ARCHIVER, &msg);
 }
 
 void

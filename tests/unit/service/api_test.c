@@ -92,7 +92,6 @@ what_comes_later_is_501_with_a_sentence(void **state)
 	expect_call(API_HTTP, "GET /failsafe", 501, NULL);
 	expect_call(API_METRICS, "GET /metrics", 501, "no metrics");
 	expect_call(API_CONTROL, "POST /v1/switchover", 501, "needs the Kubernetes lease");
-	expect_call(API_CONTROL, "POST /v1/backups", 501, NULL);
 }
 
 static void
