@@ -103,3 +103,18 @@ void httpd_reply_error(
 	struct httpd_req *r, enum err_kind kind, int status, const char *message, const char *hint);
 /* The answer comes later: in request() only. */
 void httpd_hold(struct httpd_req *r);
+
+/*
+ * An answer that goes on: chunks as they come, until httpd_stream_end() or the client goes away
+ * (then gone() is called).  What the client does not read is kept up to HTTPD_STREAM_MAX bytes.
+ */
+#define HTTPD_STREAM_MAX ((size_t)128 << 10)
+
+/* In request() only, instead of httpd_reply(). */
+void httpd_stream(struct httpd_req *r, int status, const char *type);
+/* False: the client reads too slowly, or is not there any more.  The stream is then broken off. */
+bool httpd_stream_put(struct httpd_req *r, const void *p, size_t n);
+void httpd_stream_end(struct httpd_req *r);
+/* Nobody can be told that a client hung up while there is nothing to send: look now and then.
+ * False: it did, and the stream is broken off. */
+bool httpd_stream_alive(struct httpd_req *r);

@@ -17,7 +17,7 @@ struct mhd_api {
 #undef DYN
 };
 
-enum conn_step { CONN_HEAD, CONN_IDLE, CONN_BODY, CONN_HELD, CONN_REPLY, CONN_DOOMED };
+enum conn_step { CONN_HEAD, CONN_IDLE, CONN_BODY, CONN_HELD, CONN_REPLY, CONN_STREAM, CONN_DOOMED };
 
 /* A connection and, as it has at most one, its request. */
 struct httpd_req {
@@ -36,6 +36,8 @@ struct httpd_req {
 	bool asked, held;
 	struct MHD_Response *response; /* decided, not yet queued */
 	unsigned status;
+	bool streaming, stream_ended;
+	struct buf stream; /* not yet read by the client */
 	void *user;
 };
 

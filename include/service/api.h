@@ -22,7 +22,8 @@ struct api_view {
 	struct supervisor_status sup;
 	struct pg_facts pg;
 	struct log_facts log;
-	struct job_report job;       /* SEC_JOB_MAIN */
+	struct job_report job; /* SEC_JOB_MAIN */
+	struct archive_facts archive;
 	int64_t now_ns, now_wall_us; /* of the last refresh */
 };
 
@@ -46,7 +47,8 @@ struct api_port {
 	struct httpd *server; /* NULL: off */
 };
 
-struct api_wait; /* a held request */
+struct api_wait;   /* a held request */
+struct api_follow; /* a reader of /v1/wal/jobs?follow=1 */
 
 struct api {
 	struct service *s;
@@ -62,6 +64,8 @@ struct api {
 	char arch[16];
 	uint64_t next_id; /* of messages */
 	LIST_HEAD(, api_wait) waits;
+	LIST_HEAD(, api_follow) follows;
+	struct loop_timer follow_timer;
 	struct loop_timer wait_timer;
 	struct buf scratch; /* for small answers */
 };
@@ -114,6 +118,19 @@ void api_json_operation(struct json *j, const struct operation *op);
 void api_json_operations(struct json *j, const struct api_view *v);
 void api_json_patroni(struct json *j, struct api_call *c);
 void api_json_lsn(struct json *j, const char *key, uint64_t lsn); /* nothing when 0 */
+
+/* The fields of the archive, of backups and of what came back, into an open object. */
+void api_json_archive(struct json *j, const struct api_view *v);
+void api_json_backup(struct json *j, const struct api_view *v);
+void api_json_restored(struct json *j, const struct api_view *v);
+void api_json_archive_job(struct json *j, const struct archive_job *job);
+
+/* ---- followers ---- */
+
+void api_follow_init(struct api *a);
+void api_follow_start(struct api_call *c);
+/* The request is over.  False: it is no follower's. */
+bool api_follow_gone(struct api *a, struct httpd_req *req);
 
 /* ---- held orders ---- */
 

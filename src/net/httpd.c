@@ -58,6 +58,7 @@ conn_step_ms(const struct httpd *h, enum conn_step step)
 	case CONN_DOOMED:
 		return s->reply_ms;
 	case CONN_HELD:
+	case CONN_STREAM:
 		break;
 	}
 	return -1;

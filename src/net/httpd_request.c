@@ -60,7 +60,7 @@ httpd_send(struct httpd_req *r)
 	struct MHD_Response *response = take(r->response);
 	enum MHD_Result rc;
 
-	httpd_set_step(r, CONN_REPLY);
+	httpd_set_step(r, r->streaming ? CONN_STREAM : CONN_REPLY);
 	rc = h->lib.MHD_queue_response(r->mhd, r->status, response);
 	h->lib.MHD_destroy_response(response);
 	return rc;
@@ -159,7 +159,8 @@ httpd_on_completed(
 	httpd_drop_body(r);
 	if (r->response)
 		h->lib.MHD_destroy_response(take(r->response));
-	r->asked = r->held = false;
+	buf_deinit(&r->stream);
+	r->asked = r->held = r->streaming = r->stream_ended = false;
 	r->discarded = 0;
 	r->user = NULL;
 	r->path = NULL;

@@ -182,6 +182,7 @@ api_new(struct api **out, const struct api_spec *spec, struct err *e)
 	a->opt = spec->s->opt;
 	a->view.board = spec->s->board;
 	LIST_INIT(&a->waits);
+	api_follow_init(a);
 	loop_timer_init(&a->wait_timer, api_on_wait_timer, a);
 	api_arch(a->arch);
 	if (api_tls_new(a, e) < 0)
@@ -202,6 +203,7 @@ api_free(struct api *a)
 	for (int i = 0; i < API_LISTENERS; i++)
 		a->port[i].server = httpd_free(a->port[i].server);
 	loop_timer_off(&a->wait_timer);
+	loop_timer_off(&a->follow_timer);
 	a->tls = httpd_tls_free(a->tls);
 	buf_deinit(&a->scratch);
 	explicit_bzero(a->token, sizeof(a->token));

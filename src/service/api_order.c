@@ -211,9 +211,9 @@ void
 api_gone(struct httpd_req *req, void *arg)
 {
 	struct api_wait *w = httpd_user(req);
+	struct api_port *port = arg;
 
-	(void)arg;
-	if (w)
+	if (!api_follow_gone(port->api, req) && w)
 		wait_end(w); /* the client has left; the operation goes on */
 }
 

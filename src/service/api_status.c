@@ -345,8 +345,11 @@ static void
 status_archive(struct json *j, const struct api_view *v)
 {
 	json_kobj(j, "archive");
-	json_kstr(j, "mode", *v->sup.plan.archive ? v->sup.plan.archive : "none");
 	json_kint(j, "readyFiles", v->pg.ready_wal_files < 0 ? 0 : v->pg.ready_wal_files);
+	api_json_archive(j, v);
+	json_end_obj(j);
+	json_kobj(j, "backup");
+	api_json_backup(j, v);
 	json_end_obj(j);
 }
 
@@ -389,6 +392,7 @@ status_recovery(struct json *j, const struct api_view *v)
 		json_bytes(j, "lagBytes", api_view_lag(v));
 		json_ktime(j, "replayedAt", v->pg.replay_wall_us);
 	}
+	api_json_restored(j, v);
 	json_end_obj(j);
 }
 
@@ -521,8 +525,6 @@ our_part(struct json *j, struct api_call *c)
 	status_archive(j, v);
 	status_disk(j, v);
 	status_recovery(j, v);
-	json_key(j, "backup"); /* there are none in this version */
-	json_null(j);
 	json_key(j, "operations");
 	api_json_operations(j, v);
 	status_job(j, v);

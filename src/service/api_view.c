@@ -34,6 +34,7 @@ api_view_refresh(struct api_view *v)
 	view_copy(v, SEC_POSTGRES, &v->pg, sizeof(v->pg));
 	view_copy(v, SEC_LOG, &v->log, sizeof(v->log));
 	view_copy(v, SEC_JOB_MAIN, &v->job, sizeof(v->job));
+	view_copy(v, SEC_ARCHIVE, &v->archive, sizeof(v->archive));
 	v->now_ns = clock_boot_ns();
 	v->now_wall_us = clock_wall_us();
 }

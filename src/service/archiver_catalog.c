@@ -1,8 +1,9 @@
 /*
  * archiver_catalog - the catalogue for those who may not touch the store, as a file.
  *
- * Process: a worker of the archiver (TASK_CATALOG).  The file is what archive_catalog_json() says
- * and the time it was read; beside it stands what the next reading goes on from.
+ * Process: a worker of the archiver (TASK_CATALOG).  The file is the object that
+ * archive_catalog_json() makes, with "readAt" first; beside it stands what the next reading goes on
+ * from.
  */
 #include <stdio.h>
 #include <string.h>
@@ -69,20 +70,21 @@ summary_make(struct archiver_summary *out, const struct archive_catalog *c)
 	out->last_point_wall_us = newest.to_us;
 }
 
+/* {"readAt":..., and on as archive_catalog_json() has it. */
 static int
 catalog_write(const struct archive_catalog *c, const struct archiver_summary *sum,
 	const char *run_dir, struct err *e)
 {
-	AUTO(buf_deinit) struct buf out = {0};
-	char path[PATH_LEN + 32];
+	AUTO(buf_deinit) struct buf out = {0}, body = {0};
+	char path[PATH_LEN + 32], at[CLOCK_RFC3339_SIZE];
 	struct json j;
 
-	json_init(&j, &out);
-	json_obj(&j);
-	json_ktime(&j, "readAt", sum->catalog_wall_us);
-	json_key(&j, "catalog");
+	json_init(&j, &body);
 	archive_catalog_json(c, &j);
-	json_end_obj(&j);
+	if (buf_check(&body, e) < 0)
+		return -1;
+	buf_printf(&out, "{\"readAt\":\"%s\",", clock_rfc3339(sum->catalog_wall_us, at));
+	buf_put(&out, body.data + 1, body.len - 1);
 	if (buf_check(&out, e) < 0 || file_join(path, sizeof(path), run_dir, CATALOG_FILE, e) < 0)
 		return -1;
 	return file_write(path, out.data, out.len, 0600, e);

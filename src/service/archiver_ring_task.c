@@ -160,7 +160,9 @@ done_failed(struct ring *r, struct ring_slot *s, const struct archiver_done *d)
 
 		s->doubt = true;
 		s->damaged = s->damaged || d->err_kind == ERR_CORRUPT;
-		snprintf(s->why, sizeof(s->why), "%.*s", (int)sizeof(d->msg) - 1, d->msg);
+		snprintf(s->why, sizeof(s->why), "%.64s%s%.440s",
+			r->spec.labels ? r->spec.labels[s->source] : "", r->spec.labels ? ": " : "",
+			d->msg);
 		r->ahead_after_ns = r->now_ns + hold * MS_NS;
 	}
 	s->state = SLOT_WANTED;

@@ -363,6 +363,7 @@ rig_start(struct rig *r)
 	assert_non_null(mkdtemp(r->dir));
 	assert_int_equal(board_create(&r->board, shared_sizes, SECTIONS, &e), 0);
 	assert_int_equal(channel_pair(fds, &e), 0);
+	snprintf(r->opt.run_dir, sizeof(r->opt.run_dir), "%s", r->dir);
 	r->opt.uid = geteuid();
 	r->opt.watchdog_ms = 10000;
 	r->opt.started_boot_ns = clock_boot_ns();

@@ -86,9 +86,6 @@ static void
 what_comes_later_is_501_with_a_sentence(void **state)
 {
 	(void)state;
-	expect_call(API_HTTP, "GET /v1/wal", 501, "no WAL archive");
-	expect_call(API_HTTP, "GET /v1/backups", 501, NULL);
-	expect_call(API_HTTP, "GET /v1/backups/x", 501, NULL);
 	expect_call(API_HTTP, "GET /failsafe", 501, NULL);
 	expect_call(API_METRICS, "GET /metrics", 501, "no metrics");
 	expect_call(API_CONTROL, "POST /v1/switchover", 501, "needs the Kubernetes lease");
