@@ -129,8 +129,9 @@ struct archiver {
 	struct ring *ring;
 	struct ring_spec ring_spec;
 	const char *ring_label[RING_SOURCES];
-	bool ring_cluster; /* the ring knows that the cluster exists */
-	bool ring_stale;   /* what it was told is not so any more */
+	bool ring_cluster;    /* the ring knows that the cluster exists */
+	uint32_t ring_starts; /* of postgres: another one follows a timeline of its own */
+	bool ring_stale;      /* what it was told is not so any more */
 	int64_t manifest_due_ns;
 	struct archiver_health health;
 	struct archiver_drain drain;

@@ -127,11 +127,14 @@ ring_look(struct archiver *a)
 {
 	struct ring_spec *r = &a->ring_spec;
 	bool there = cluster_exists(a);
+	bool same = there == a->ring_cluster && a->sup.pg_starts == a->ring_starts &&
+		    (!there || a->system_id == r->system_id);
 	struct err e;
 
-	if (!a->spec || (a->ring && there == a->ring_cluster && !a->ring_stale))
+	if (!a->spec || (a->ring && same && !a->ring_stale))
 		return;
 	a->ring_cluster = there;
+	a->ring_starts = a->sup.pg_starts;
 	a->ring_stale = false;
 	*r = (struct ring_spec){.segment_bytes = there ? a->queue.segment_bytes : 0,
 		.system_id = there ? a->system_id : 0,
@@ -158,7 +161,7 @@ ring_start(struct archiver *a)
 
 	if (!a->ring)
 		return;
-	while (archiver_busy(a, WORKER_FETCH) < a->ring_spec.parallel &&
+	while (archiver_busy(a, WORKER_FETCH) <= a->ring_spec.parallel &&
 		ring_next(a->ring, &task, &ahead)) {
 		uint64_t job = archiver_job_begin(a, task.name, true, ahead);
 
