@@ -151,15 +151,16 @@ static int
 fetch_part(struct archive *a, const char *segment, const struct part *p, int fd, struct err *e)
 {
 	struct parts_sink s = {.fd = fd, .max = p->to - p->from};
-	const struct codec_spec codec = {
-		.codec = codec_of_name(p->extension, NULL), .sink = sink_plain, .arg = &s};
+	struct codec_spec codec = {.sink = sink_plain, .arg = &s};
 	AUTO(codec_free) struct codec_stream *c = NULL;
 	char key[ARCHIVE_KEY_SIZE], name[PART_NAME_SIZE];
 	struct store_get get = {.key = key, .sink = sink_stored, .arg = &s};
 
 	if (archive_key(key, e, "%s/" PARTS_FOLDER "/%s/%s%s", a->server, segment,
-		    part_name(p, name), p->extension) < 0 ||
-		codec_decompress(&c, &codec, e) < 0)
+		    part_name(p, name), p->extension) < 0)
+		return -1;
+	codec.codec = codec_of_name(key, NULL);
+	if (codec_decompress(&c, &codec, e) < 0)
 		return -1;
 	s.codec = c;
 	if (store_get(a->store, &get, NULL, e) < 0 || codec_finish(c, e) < 0)
