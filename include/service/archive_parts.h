@@ -18,10 +18,9 @@ struct archive_part {
 
 int archive_part_put(struct archive *a, const struct archive_part *part, struct err *e) MUSTCHECK;
 /*
- * The beginning of the segment want->name, as far as parts go, then zeros up to
- * want->segment_bytes, which must be given: PostgreSQL takes zeros for the end of WAL.  Checked,
- * fsynced and renamed into place like any fetched file.  *to: where the zeros begin.  ERR_NOTFOUND:
- * there are certainly none.
+ * The beginning of the segment want->name, as far as parts go, then zeros up to its length:
+ * PostgreSQL takes zeros for the end of WAL.  Checked, fsynced and renamed into place like any
+ * fetched file.  *to: where the zeros begin.  ERR_NOTFOUND: there are certainly none.
  */
 int archive_parts_fetch(
 	struct archive *a, const struct archive_fetch *want, uint32_t *to, struct err *e) MUSTCHECK;

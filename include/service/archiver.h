@@ -28,6 +28,7 @@ struct archiver_task {
 	int32_t source; /* -1: the own store; else number in spec's externalClusters */
 	bool flag;      /* TASK_FETCH: NAME.partial will do; TASK_CATALOG: read all of it;
 			   TASK_PUSH: there may be a NAME.partial in the way */
+	bool ahead;     /* TASK_FETCH: nobody waits for it */
 	char name[64];
 	char path[PATH_LEN];
 	uint64_t system_id;

@@ -8,6 +8,7 @@
  *   archiver_scan    looks at archive_status; the drain after postgres
  *   archiver_facts   SEC_ARCHIVE: jobs, exposure
  *   archiver_gap     drop-with-gap
+ *   archiver_continuous  starts, hears and ends the receiver of backup.continuous
  */
 #pragma once
 
@@ -104,6 +105,15 @@ struct archiver_gaps {
 	bool loaded;
 };
 
+/* The receiver of backup.continuous. */
+struct archiver_continuous {
+	pid_t pid; /* 0: none */
+	int fd;
+	struct loop_fd src;
+	int64_t heard_ns, again_ns;
+	unsigned fails;
+};
+
 struct archiver {
 	struct service *s;
 	pid_t self;
@@ -137,6 +147,7 @@ struct archiver {
 	struct archiver_drain drain;
 	struct archiver_gaps gaps;
 	struct exposure exposure;
+	struct archiver_continuous continuous;
 	int64_t scan_due_ns, catalog_due_ns;
 	bool scanned;
 	bool catalog_all;
@@ -207,3 +218,7 @@ void archiver_gap_start(struct archiver *a);
 void archiver_gap_done(
 	struct archiver *a, const struct archiver_worker *w, const struct archiver_done *done);
 void archiver_gap_load(struct archiver *a);
+
+/* archiver_continuous.c */
+void archiver_continuous_tick(struct archiver *a);
+void archiver_continuous_stop(struct archiver *a);

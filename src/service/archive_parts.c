@@ -170,8 +170,9 @@ fetch_part(struct archive *a, const char *segment, const struct part *p, int fd,
 	return 0;
 }
 
+/* Also makes it as long as a segment is. */
 static int
-parts_check(int fd, const struct archive_fetch *want, struct err *e)
+parts_whole(int fd, const struct archive_fetch *want, uint32_t to, struct err *e)
 {
 	const struct wal_page_want page_want = {want->name, want->system_id, want->segment_bytes};
 	unsigned char head[WAL_PAGE_HEAD];
@@ -180,7 +181,13 @@ parts_check(int fd, const struct archive_fetch *want, struct err *e)
 
 	if (n < 0)
 		return err_sys(e, "read the parts of %s", want->name);
-	return wal_page_check(&page, head, (size_t)n, &page_want, e);
+	if (wal_page_check(&page, head, (size_t)n, &page_want, e) < 0)
+		return err_add(e, "the parts of %s", want->name);
+	if (to > page.segment_bytes)
+		return err_set(e, ERR_CORRUPT, "the parts of %s go beyond its end", want->name);
+	if (ftruncate(fd, page.segment_bytes) < 0 || fsync(fd) < 0)
+		return err_sys(e, "write the parts of %s", want->name);
+	return 0;
 }
 
 static int
@@ -195,10 +202,8 @@ parts_write(struct parts_found *f, size_t n, const struct archive_fetch *want, c
 	for (size_t i = 0; i < n; i++)
 		if (fetch_part(f->a, want->name, &f->part[i], fd, e) < 0)
 			return -1;
-	if (parts_check(fd, want, e) < 0)
-		return err_add(e, "the parts of %s", want->name);
-	if (ftruncate(fd, want->segment_bytes) < 0 || fsync(fd) < 0)
-		return file_err(e, "write %s", tmp);
+	if (parts_whole(fd, want, f->part[n - 1].to, e) < 0)
+		return -1;
 	if (rename(tmp, want->path) < 0)
 		return file_err(e, "rename %s to %s", tmp, want->path);
 	return 0;
@@ -221,8 +226,6 @@ archive_parts_fetch(
 	if (n == 0)
 		return err_set(e, ERR_NOTFOUND, "%s is not in %s/%s, nor are parts of it",
 			want->name, store_where(a->store), a->server);
-	if (f.part[n - 1].to > want->segment_bytes)
-		return err_set(e, ERR_CORRUPT, "the parts of %s go beyond its end", want->name);
 	if (parts_write(&f, n, want, tmp, e) < 0) {
 		unlink(tmp);
 		if (e->kind == ERR_NOTFOUND) /* listed, and gone: the whole one is there by now */

@@ -93,6 +93,7 @@ manifest_load(struct archiver *a)
 	a->catalog_due_ns = 0;
 	a->ring_stale = true;
 	archiver_schedule_set(&a->schedule, spec, clock_wall_us());
+	archiver_continuous_stop(a);
 	manifest_say(a);
 	spec_free(old);
 }
@@ -165,6 +166,7 @@ ring_start(struct archiver *a)
 		ring_next(a->ring, &task, &ahead)) {
 		uint64_t job = archiver_job_begin(a, task.name, true, ahead);
 
+		task.ahead = ahead;
 		if (!task.deadline_ns)
 			task.deadline_ns = clock_boot_ns() + FETCH_DEADLINE_MS * MS_NS;
 		if (archiver_start(a, WORKER_FETCH, &task, job, &e) == 0)
@@ -398,8 +400,10 @@ archiver_on_msg(struct service *s, const struct channel_msg *msg)
 		a->catalog_due_ns = 0;
 		a->catalog_all = true;
 	}
-	if (a->stopping_ns)
+	if (a->stopping_ns) {
+		archiver_continuous_tick(a);
 		archiver_push_tick(a);
+	}
 	archiver_pump(a);
 }
 
@@ -414,6 +418,7 @@ archiver_on_tick(struct service *s)
 	archiver_push_tick(a);
 	archiver_scan_tick(a);
 	schedule_tick(a);
+	archiver_continuous_tick(a);
 	archiver_pump(a);
 	archiver_facts_tick(a);
 }
