@@ -38,7 +38,7 @@ HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOU
 OPT ?= -O2 -g
 # The command line, decisions and the preparation of files run seldom: there, small counts more than
 # fast, since the limit on the binary is for all of it.
-SMALL_LAYERS := src/cmd/% src/core/% src/pg/%
+SMALL_LAYERS := src/cmd/% src/core/% src/pg/% src/net/% src/service/% src/store/s3% src/store/store%
 SMALL = $(if $(filter -O2,$(OPT)),-Os)
 CPPFLAGS_ALL := -D_GNU_SOURCE -DPODGRES_VERSION='"$(VERSION)"' -iquote include $(CPPFLAGS)
 # C without exceptions needs no unwind tables at run time (70 kB); debuggers read those of -g.
@@ -250,9 +250,10 @@ unit-bins: $(UNIT_BIN)
 
 # ---- promises about the binary ----
 
-SIZE_LIMIT := 600000
+# 600 kB was the limit while there was no archive; with it, all that a pod needs still fits into 1 MB.
+SIZE_LIMIT := 1000000
 .PHONY: size
-size: $(BUILD)/podgres ## the stripped binary stays under 600 kB
+size: $(BUILD)/podgres ## the stripped binary stays under 1 MB
 	@strip -o $(BUILD)/podgres.stripped $<
 	@size=$$(stat -c %s $(BUILD)/podgres.stripped); \
 	echo "size: $$size bytes stripped, limit $(SIZE_LIMIT)"; [ "$$size" -lt $(SIZE_LIMIT) ]
