@@ -96,8 +96,8 @@ int s3_judge(struct s3 *s, struct s3_call *c, int *tries, struct err *e) MUSTCHE
 /* Encryption and tags, for whatever makes an object. */
 int s3_object_headers(struct s3 *s, struct s3_call *c, const struct store_put *put,
 	struct buf *tags, struct err *e) MUSTCHECK;
-/* NOTIMPL with encryption or tags becomes a CONFIG that names them. */
-int s3_explain_notimpl(const struct s3 *s, bool tags, struct err *e);
+/* What the store does not do, with encryption or tags, becomes a CONFIG that names them. */
+int s3_explain_refusal(const struct s3 *s, bool tags, struct err *e);
 
 void s3_etag(char out[72], const char *raw); /* without quotes */
 bool s3_etag_is_md5(const char *etag);

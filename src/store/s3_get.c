@@ -172,8 +172,9 @@ explain(struct get *g, struct err *e)
 	return -1;
 }
 
-int
-s3_get(struct store *st, const struct store_get *get, struct store_object *object, struct err *e)
+static int
+get_as(struct store *st, const char *op, const struct store_get *get, struct store_object *object,
+	struct err *e)
 {
 	struct get g = {.store = st,
 		.get = get,
@@ -184,7 +185,7 @@ s3_get(struct store *st, const struct store_get *get, struct store_object *objec
 	int rc;
 
 	sha256_init(&g.sha);
-	s3_call_init(&g.call, "get", "GET", get->key);
+	s3_call_init(&g.call, op, "GET", get->key);
 	g.call.sink = take_bytes;
 	g.call.arg = &g;
 	g.call.prepare = prepare;
@@ -196,6 +197,12 @@ s3_get(struct store *st, const struct store_get *get, struct store_object *objec
 	}
 	s3_call_deinit(&g.call);
 	return rc ? -1 : check_whole(&g, e);
+}
+
+int
+s3_get(struct store *st, const struct store_get *get, struct store_object *object, struct err *e)
+{
+	return get_as(st, "get", get, object, e);
 }
 
 /* ---- digest ---- */
@@ -240,16 +247,27 @@ drop_bytes(void *arg, const void *p, size_t n, struct err *e)
 	return 0;
 }
 
-/* A HEAD has no document, so that 404 may mean the bucket: a GET tells, and need be asked only as
- * long as nothing else has shown that the bucket is there. */
+/* A HEAD has no document: a 404 may mean the bucket, a 400 the region.  A GET tells. */
 static int
 ask_by_get(struct store *st, const char *key, struct store_object *object, struct err *e)
 {
 	struct store_get get = {.key = key, .len = 1, .sink = drop_bytes};
+	struct err why;
 
-	if (s3_get(st, &get, object, e) == 0)
+	if (get_as(st, "head", &get, object, &why) == 0)
 		return 0;
+	*e = why;
 	return -1;
+}
+
+/* That something is missing needs to be asked only as long as nothing has shown the bucket. */
+static bool
+needs_words(const struct s3 *s, const struct s3_call *c, const struct err *e)
+{
+	if (e->kind == ERR_NOTFOUND)
+		return !s->bucket_seen;
+	return c->answer.status >= 300 && c->answer.status < 500 && c->answer.status != 404 &&
+	       (e->kind == ERR_INVALID || e->kind == ERR_DENIED || e->kind == ERR_CONFIG);
 }
 
 int
@@ -263,7 +281,5 @@ s3_head(struct store *st, const char *key, struct store_object *object, struct e
 		s3_object_of(object, key, &c.answer);
 		return 0;
 	}
-	if (e->kind == ERR_NOTFOUND && !s->bucket_seen)
-		return ask_by_get(st, key, object, e);
-	return -1;
+	return needs_words(s, &c, e) ? ask_by_get(st, key, object, e) : -1;
 }

@@ -151,7 +151,7 @@ send(struct s3 *s, struct put *p, bool create, struct err *e)
 		return -1;
 	if (s3_run(s, &c, e)) {
 		memcpy(p->code, c.error.code, sizeof(p->code));
-		return create ? -1 : s3_explain_notimpl(s, tags.len > 0, e);
+		return create ? -1 : s3_explain_refusal(s, tags.len > 0, e);
 	}
 	s3_etag(etag, c.answer.etag);
 	if (!etag[0])
@@ -186,6 +186,17 @@ refuses_condition(const struct put *p, const struct err *e)
 					  strcmp(p->code, "InvalidRequest") == 0));
 }
 
+/* It may have been something else that was refused: known once it goes without. */
+static int
+without_condition(struct s3 *s, struct put *p, enum store_outcome *outcome, struct err *e)
+{
+	if (look_and_send(s, p, outcome, e))
+		return -1;
+	if (*outcome == STORE_STORED)
+		s->create = S3_CANNOT;
+	return 0;
+}
+
 static int
 create(struct s3 *s, struct put *p, enum store_outcome *outcome, struct err *e)
 {
@@ -197,10 +208,8 @@ create(struct s3 *s, struct put *p, enum store_outcome *outcome, struct err *e)
 		*outcome = STORE_STORED;
 		if (send(s, p, true, e) == 0)
 			return 0;
-		if (s->create == S3_UNKNOWN && refuses_condition(p, e)) {
-			s->create = S3_CANNOT;
-			continue;
-		}
+		if (s->create == S3_UNKNOWN && refuses_condition(p, e))
+			return without_condition(s, p, outcome, e);
 		if (e->kind != ERR_CONFLICT)
 			return -1;
 		s->create = S3_CAN;

@@ -8,6 +8,8 @@
 #include "store/s3.h"
 
 #define BATCH 1000
+/* Swift deletes a thousand in half a minute, and says nothing meanwhile. */
+#define BATCH_STALL_MS 120000
 
 static int
 remove_one(struct s3 *s, const char *key, struct err *e)
@@ -107,6 +109,7 @@ remove_batch(struct s3 *s, const char *const *keys, size_t n, struct err *e)
 		return -1;
 	md5_base64(body.data, body.len, md5);
 	s3_body(&c, body.data, body.len);
+	c.stall_ms = BATCH_STALL_MS;
 	s3_query(&c, "delete", "");
 	s3_header(&c, "content-md5", md5);
 	s3_header(&c, "content-type", "application/xml");

@@ -137,7 +137,7 @@ begin(struct upload *u, struct err *e)
 	if (s3_object_headers(u->s3, &c, NULL, &tags, e))
 		return -1;
 	if (s3_run(u->s3, &c, e))
-		return s3_explain_notimpl(u->s3, tags.len > 0, e);
+		return s3_explain_refusal(u->s3, tags.len > 0, e);
 	if (s3_xml_read(buf_str(&c.text), c.text.len, take_id, &f, e) == 0 && !f.id)
 		(void)err_set(e, ERR_REMOTE, "the answer has no upload id");
 	u->id = f.id;

@@ -229,17 +229,18 @@ s3_object_headers(struct s3 *s, struct s3_call *c, const struct store_put *put, 
 }
 
 int
-s3_explain_notimpl(const struct s3 *s, bool tags, struct err *e)
+s3_explain_refusal(const struct s3 *s, bool tags, struct err *e)
 {
-	const char *what = s->store->spec.encryption[0] && tags ? "encryption or tags"
-			   : tags                               ? "tags of objects"
-			   : s->store->spec.encryption[0]       ? "encryption of objects"
-								: NULL;
+	bool encryption = s->store->spec.encryption[0] != '\0';
 
-	if (e->kind != ERR_NOTIMPL || !what)
+	if ((e->kind != ERR_NOTIMPL && (e->kind != ERR_INVALID || e->code != 400)) ||
+		(!tags && !encryption))
 		return -1;
 	e->kind = ERR_CONFIG;
-	return err_add(e, "the store does not do %s, which the configuration asks for", what);
+	return err_add(e, "the store refuses %s, which the configuration asks for",
+		!tags        ? "encryption"
+		: encryption ? "encryption or tags"
+			     : "tags");
 }
 
 void

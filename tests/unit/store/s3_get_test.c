@@ -165,6 +165,26 @@ only_the_store_itself_can_say_that_something_is_missing(void **state)
 	rig_deinit(&r);
 }
 
+static void
+what_a_head_cannot_say_a_get_is_asked_for(void **state)
+{
+	struct store_object o;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_raw(&r, "HTTP/1.1 400 Bad Request\r\nx-amz-request-id: t\r\n\r\n", RIG_CLOSE);
+	rig_answer(&r, "400 Bad Request", "",
+		"<Error><Code>AuthorizationHeaderMalformed</Code><Region>eu-west-3</Region></"
+		"Error>");
+	rig_start(&r);
+	assert_int_equal(store_head(r.store, "k", &o, &r.e), -1);
+	assert_int_equal(r.e.kind, ERR_CONFIG);
+	assert_non_null(strstr(r.e.msg, "head k: "));
+	assert_non_null(strstr(r.e.msg, "eu-west-3"));
+	rig_deinit(&r);
+}
+
 static int
 refuse(void *arg, const void *p, size_t n, struct err *e)
 {
@@ -337,6 +357,7 @@ main(void)
 		cmocka_unit_test(a_range_is_what_was_asked_for_even_from_a_server_without_ranges),
 		cmocka_unit_test(an_empty_object_is_read_whole),
 		cmocka_unit_test(only_the_store_itself_can_say_that_something_is_missing),
+		cmocka_unit_test(what_a_head_cannot_say_a_get_is_asked_for),
 		cmocka_unit_test(a_sink_that_fails_ends_the_call_with_its_error),
 		cmocka_unit_test(a_kept_connection_that_died_costs_no_attempt),
 		cmocka_unit_test(lists_are_read_page_by_page_in_order),
