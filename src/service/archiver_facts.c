@@ -144,7 +144,7 @@ facts_state(const struct archiver *a)
 		return ARCHIVE_STATE_FOREIGN;
 	if (a->facts.conflict[0])
 		return ARCHIVE_STATE_CONFLICT;
-	if (a->health.fails)
+	if (a->facts.failing_wall_us)
 		return ARCHIVE_STATE_FAILING;
 	return a->health.owner == OWNER_OURS || a->facts.archived ? ARCHIVE_STATE_OK
 								  : ARCHIVE_STATE_STARTING;

@@ -295,7 +295,7 @@ push_item(struct archiver *a, struct queue_item *it)
 
 	if (!push_stat(a, it, &task)) {
 		push_gone(a, it);
-		return true;
+		return false; /* one such in a turn: there may be 200,000 */
 	}
 	snprintf(task.name, sizeof(task.name), "%s", it->name);
 	/* The first ones may meet what an earlier life or another instance left there. */
@@ -400,6 +400,25 @@ is_final(uint32_t kind)
 	return kind == ERR_CONFLICT || kind == ERR_INVALID || kind == ERR_NOTFOUND;
 }
 
+/* Something is wrong with the file, not with the store. */
+static void
+push_unfit(struct archiver *a, const struct queue_item *it, const struct archiver_done *done)
+{
+	struct archive_facts *f = &a->facts;
+
+	if (it->fails <= 1)
+		log_error("a file of pg_wal cannot be archived", F_STR("file", it->name),
+			F_STR("error", done->msg));
+	if (!f->failing_wall_us)
+		f->failing_wall_us = clock_wall_us();
+	snprintf(f->problem, sizeof(f->problem), "%s", done->msg);
+	snprintf(f->hint, sizeof(f->hint),
+		"PostgreSQL asks for this file again and again, and "
+		"archives nothing that comes after it");
+	f->err_kind = done->err_kind;
+	f->err_code = done->code;
+}
+
 static void
 push_failed(struct archiver *a, struct queue_item *it, const struct archiver_done *done)
 {
@@ -415,6 +434,8 @@ push_failed(struct archiver *a, struct queue_item *it, const struct archiver_don
 	snprintf(f->last_failed, sizeof(f->last_failed), "%s", it->name);
 	if (done->err_kind == ERR_CONFLICT)
 		push_conflict(a, it, done);
+	else if (done->err_kind == ERR_INVALID)
+		push_unfit(a, it, done);
 	else
 		archiver_store_failed(a, it->name, done);
 	if (!is_final(done->err_kind)) {
