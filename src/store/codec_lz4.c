@@ -87,6 +87,7 @@ static enum codec_step
 lz4_writer_step(void *state, struct codec_io *io, struct err *e)
 {
 	struct lz4_stream *s = state;
+	LZ4F_compressOptions_t stays = {0};
 	size_t n;
 
 	if (s->place == CODEC_NOTHING) {
@@ -102,7 +103,8 @@ lz4_writer_step(void *state, struct codec_io *io, struct err *e)
 
 		if (io->out_left < s->lib.LZ4F_compressBound(piece, &s->wish))
 			return CODEC_FULL;
-		n = s->lib.LZ4F_compressUpdate(s->c, io->out, io->out_left, io->in, piece, NULL);
+		stays.stableSrc = piece < io->in_left;
+		n = s->lib.LZ4F_compressUpdate(s->c, io->out, io->out_left, io->in, piece, &stays);
 		if (lz4_given(s, io, piece, n, e) < 0)
 			return CODEC_FAILED;
 	}
