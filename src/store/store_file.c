@@ -49,8 +49,10 @@ store_file_err(struct err *e, const struct store_file_op *op, const char *step)
 {
 	int errnum = errno;
 
-	return err_raise(e, kind_of(errnum), errnum, ERR_HERE, "%s %s: %s in %s", op->name, op->key,
-		step, op->s->root);
+	err_raise(e, ERR_SYS, errnum, ERR_HERE, "%s %s: %s in %s", op->name, op->key, step,
+		op->s->root);
+	e->kind = kind_of(errnum);
+	return -1;
 }
 
 int

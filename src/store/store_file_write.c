@@ -73,6 +73,7 @@ temp_open(struct temp *t, const struct store_file_op *op, struct err *e)
 		if (e->kind != ERR_NOTFOUND)
 			return -1;
 	}
+	e->kind = ERR_REMOTE; /* its folder comes and goes; of the object this says nothing */
 	return -1;
 }
 
