@@ -53,8 +53,17 @@ struct cli_args {
 	char name[64], rate[32];
 	bool immediate, incremental;
 	uint32_t keep; /* enum order_keep */
+	/* wal */
+	bool follow;
+	/* commands that open the archive themselves */
+	char config[512], secrets_dir[512], from[256];
 };
 
+/* The subcommands of `podgres wal`, likewise. */
+int cmd_wal_status(const struct cli_args *args, const struct opt_rest *rest);
+int cmd_wal_jobs(const struct cli_args *args, const struct opt_rest *rest);
+int cmd_wal_fetch(const struct cli_args *args, const struct opt_rest *rest);
+int cmd_wal_push(const struct cli_args *args, const struct opt_rest *rest);
 /* The subcommands of `podgres backup`; rest->arg[0] is the subcommand's name. */
 int cmd_backup_create(const struct cli_args *args, const struct opt_rest *rest);
 

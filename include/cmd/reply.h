@@ -14,6 +14,8 @@ struct reply {
 	int status;  /* HTTP */
 	cJSON *json; /* NULL when the body is empty or not JSON */
 	struct buf body;
+	ctl_piece_fn *fn; /* of reply_follow() */
+	void *arg;
 };
 
 void reply_deinit(struct reply *r);
@@ -25,6 +27,10 @@ reply_deinit_auto(struct reply *r)
 
 /* METHOD TARGET on args->run_dir/control.sock.  A status of 400 and above is a success here. */
 int reply_ask(const struct ctl_call *call, const struct cli_args *args, struct reply *out,
+	struct err *e) MUSTCHECK;
+/* The same for an answer that goes on (ctl_stream): out->fn gets the body of a success with
+ * out->arg. */
+int reply_follow(const struct ctl_call *call, const struct cli_args *args, struct reply *out,
 	struct err *e) MUSTCHECK;
 /* An error of the API, {"kind","message","hint"}, as a value.  NULL: something went wrong.  Returns
  * -1.  *hint points into error or is "". */

@@ -31,6 +31,13 @@ void status_services(const struct status_view *v, struct buf *out);
 void status_collations(const struct status_view *v, struct buf *out);
 void status_log(const struct status_view *v, struct buf *out);
 
+/* One fact, wrapped under its label; nothing when the text is empty. */
+void status_fact(
+	const struct status_view *v, struct buf *out, const char *label, const struct buf *text);
+/* The objects "archive" and "backup" of a status. */
+void status_archive_of(const struct status_view *v, const cJSON *a, struct buf *out);
+void status_backup_of(const struct status_view *v, const cJSON *b, struct buf *out);
+
 void status_head(const struct status_view *v, struct buf *out, const char *title);
 /* "12 s" since a time; "-" when it is none. */
 const char *status_since(const struct status_view *v, const char *rfc3339, char out[32]);

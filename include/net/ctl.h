@@ -37,5 +37,12 @@ ctl_answer_deinit_auto(struct ctl_answer *a)
 	ctl_answer_deinit(a);
 }
 
+/* Each piece of a body as it comes; -1 with *e ends the call. */
+typedef int ctl_piece_fn(void *arg, const void *p, size_t n, struct err *e);
+/* For answers that go on: a success is handed to fn and not kept, until the manager ends it (then
+ * 0) or timeout_ms have passed (0: never).  A refusal comes in out as of ctl_call(). */
+int ctl_stream(const struct ctl_call *call, ctl_piece_fn *fn, void *arg, struct ctl_answer *out,
+	struct err *e) MUSTCHECK;
+
 /* The parser alone: raw is all that came until the end of the stream. */
 int ctl_parse(const char *raw, size_t len, struct ctl_answer *out, struct err *e) MUSTCHECK;

@@ -8,14 +8,14 @@
  * The rest as in run_options.h.
  */
 CLI_OPTION("run-dir", 0, PATH, run_dir, "PODGRES_RUN_DIR", "/run/podgres", "DIR",
-	ON(STATUS) | ON(PSQL) | ON(BACKUP) | ON_ORDERS, "the run directory of the manager to ask")
-CLI_OPTION("json", 0, FLAG, json, "", "", "", ON(STATUS) | ON(VERSION) | ON(CHECK) | ON(BACKUP) | ON_ORDERS,
+	ON(STATUS) | ON(PSQL) | ON(BACKUP) | ON(WAL) | ON_ORDERS, "the run directory of the manager to ask")
+CLI_OPTION("json", 0, FLAG, json, "", "", "", ON(STATUS) | ON(VERSION) | ON(CHECK) | ON(BACKUP) | ON(WAL) | ON_ORDERS,
 	"print JSON instead of text")
 CLI_OPTION("verbose", 'v', FLAG, verbose, "", "", "", ON(STATUS) | ON(CHECK),
 	"everything there is: services, settings, slots, log lines; of check: notes as well")
 CLI_OPTION("no-wait", 0, FLAG, no_wait, "", "", "", ON_ORDERS | ON(BACKUP),
 	"print the id of the operation and return at once")
-CLI_OPTION("timeout", 0, SPAN, timeout_ms, "", "0", "DURATION", ON(STATUS) | ON(BACKUP) | ON_ORDERS,
+CLI_OPTION("timeout", 0, SPAN, timeout_ms, "", "0", "DURATION", ON(STATUS) | ON(BACKUP) | ON(WAL) | ON_ORDERS,
 	"how long to wait; 0: 5s for status, 5m for orders, a week for backups")
 CLI_OPTION("mode", 0, CHOICE, mode, "", "default", "default|smart|fast|immediate",
 	ON(FENCE) | ON(RESTART), "how postgres is stopped; a fence knows fast and immediate")
@@ -31,3 +31,11 @@ CLI_OPTION("rate", 0, TEXT, rate, "", "", "SIZE", ON(BACKUP),
 	"create: bytes a second at most, such as 20MB")
 CLI_OPTION("keep", 0, CHOICE, keep, "", "no", "no|full|standalone", ON(BACKUP),
 	"create: no retention policy deletes it; standalone: nor the WAL it needs by itself")
+CLI_OPTION("follow", 'f', FLAG, follow, "", "", "", ON(WAL),
+	"jobs: go on and print each job as it begins and ends")
+CLI_OPTION("config", 0, PATH, config, "PODGRES_CONFIG", "", "FILE", ON(WAL),
+	"the manifest, which says where the archive is")
+CLI_OPTION("secrets-dir", 0, PATH, secrets_dir, "PODGRES_SECRETS_DIR", "", "DIR", ON(WAL),
+	"the secret reference {name: N, key: K} is the file N/K below it")
+CLI_OPTION("from", 0, TEXT, from, "", "", "NAME", ON(WAL),
+	"an external cluster of the manifest, or \"own\"; default: the own archive, else the one there is")

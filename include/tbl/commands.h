@@ -30,8 +30,8 @@ COMMAND(BACKUP, "backup", cmd_missing, ARCHIVE, "[create|list|show|verify|delete
 	"backup needs the archive, which this version does not have yet")
 COMMAND(RESTORE, "restore", cmd_missing, ARCHIVE, "", "a new PGDATA from the archive",
 	"restore needs the archive, which this version does not have yet")
-COMMAND(WAL, "wal", cmd_missing, ARCHIVE, "[status|jobs|verify]", "the WAL in the archive",
-	"wal needs the archive, which this version does not have yet")
+COMMAND(WAL, "wal", cmd_wal, ARCHIVE, "status|jobs [--follow]|fetch NAME DEST|push PATH",
+	"the archive of WAL: what is exposed, what goes out and comes back; one file by hand", NULL)
 COMMAND(GENERATE, "generate", cmd_missing, TOOL, "FILE", "manifest to Kubernetes objects",
 	"generate needs the Kubernetes objects, which this version does not have yet")
 COMMAND(CHECK, "check", cmd_check, TOOL, "FILE... [--json] [-v]",

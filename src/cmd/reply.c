@@ -47,6 +47,24 @@ reply_ask(
 }
 
 int
+reply_follow(
+	const struct ctl_call *call, const struct cli_args *args, struct reply *out, struct err *e)
+{
+	char path[sizeof(args->run_dir) + 16];
+	struct ctl_call full = *call;
+	struct ctl_answer a;
+	int rc;
+
+	snprintf(path, sizeof(path), "%s/control.sock", args->run_dir);
+	full.socket = path;
+	rc = ctl_stream(&full, out->fn, out->arg, &a, e);
+	out->status = a.status;
+	out->body = a.body;
+	out->json = cJSON_ParseWithLength(buf_str(&a.body), a.body.len);
+	return rc;
+}
+
+int
 reply_error(const cJSON *error, struct err *e, const char **hint)
 {
 	const char *kind = reply_str(error, "kind"), *message = reply_str(error, "message");

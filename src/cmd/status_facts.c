@@ -10,7 +10,7 @@
 #define LABEL_WIDTH 12
 
 /* "Label       text", wrapped under itself. */
-static void
+void
 status_fact(const struct status_view *v, struct buf *out, const char *label, const struct buf *text)
 {
 	AUTO(buf_deinit) struct buf lines = {0};
@@ -274,17 +274,8 @@ status_ages(const struct status_view *v, struct buf *out)
 static void
 status_archive(const struct status_view *v, struct buf *out)
 {
-	const char *mode = status_s(v, "archive.mode"), *wal = status_s(v, "lastArchivedWAL");
-	const char *failed = status_s(v, "lastFailedWAL");
-
-	if (!*mode && !v->verbose)
-		return;
-	if (*failed)
-		status_factf(v, out, "Archive", "%s, last %s, failed %s", mode, *wal ? wal : "none",
-			failed);
-	else if (*wal || v->verbose)
-		status_factf(v, out, "Archive", "%s, last %s", *mode ? mode : "off",
-			*wal ? wal : "none");
+	status_archive_of(v, reply_at(v->json, "archive"), out);
+	status_backup_of(v, reply_at(v->json, "backup"), out);
 }
 
 /* What no probe asks for and somebody should know. */

@@ -240,6 +240,20 @@ ctl_recv(int fd, struct buf *raw, int64_t deadline_ns, struct err *e)
 	}
 }
 
+static void
+ctl_request(const struct ctl_call *call, const char *version, struct buf *rq)
+{
+	buf_printf(rq, "%s %s HTTP/%s\r\nHost: localhost\r\nConnection: close\r\n", call->method,
+		call->target, version);
+	if (call->idem_key)
+		buf_printf(rq, "Idempotency-Key: %s\r\n", call->idem_key);
+	if (call->body)
+		buf_puts(rq, "Content-Type: application/json\r\n");
+	if (call->body || strcmp(call->method, "GET") != 0)
+		buf_printf(rq, "Content-Length: %zu\r\n", call->body ? strlen(call->body) : 0);
+	buf_printf(rq, "\r\n%s", call->body ? call->body : "");
+}
+
 int
 ctl_call(const struct ctl_call *call, struct ctl_answer *out, struct err *e)
 {
@@ -249,19 +263,83 @@ ctl_call(const struct ctl_call *call, struct ctl_answer *out, struct err *e)
 
 	*out = (struct ctl_answer){0};
 	buf_init_max(&raw, call->max_bytes ? call->max_bytes : CTL_MAX_BYTES);
-	buf_printf(&rq, "%s %s HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n", call->method,
-		call->target);
-	if (call->idem_key)
-		buf_printf(&rq, "Idempotency-Key: %s\r\n", call->idem_key);
-	if (call->body)
-		buf_puts(&rq, "Content-Type: application/json\r\n");
-	if (call->body || strcmp(call->method, "GET") != 0)
-		buf_printf(&rq, "Content-Length: %zu\r\n", call->body ? strlen(call->body) : 0);
-	buf_printf(&rq, "\r\n%s", call->body ? call->body : "");
+	ctl_request(call, "1.1", &rq);
 	if (buf_check(&rq, e) < 0 || ctl_connect(call, &fd, e) < 0 ||
 		ctl_send(fd, &rq, deadline, e) < 0 || ctl_recv(fd, &raw, deadline, e) < 0)
 		return -1;
 	if (raw.len == 0)
 		return err_set(e, ERR_REMOTE, "the manager hung up without an answer");
 	return ctl_parse(buf_str(&raw), raw.len, out, e);
+}
+
+/* ---- answers that go on ---- */
+
+/* One read; returns its bytes, 0 at the end. */
+static ssize_t
+ctl_piece(int fd, char *out, size_t size, int64_t deadline_ns, struct err *e)
+{
+	for (;;) {
+		ssize_t n = recv(fd, out, size, 0);
+
+		if (n >= 0)
+			return n;
+		if (errno != EAGAIN && errno != EINTR)
+			return err_raise(e, ERR_REMOTE, errno, ERR_HERE, "the manager hung up: %s",
+				strerrordesc_np(errno));
+		if (ctl_wait(fd, POLLIN, deadline_ns, e) < 0)
+			return -1;
+	}
+}
+
+/* Reads until the head is whole; what came behind it stays in raw. */
+static int
+ctl_stream_head(int fd, struct buf *raw, struct ctl_head *head, int64_t deadline_ns, struct err *e)
+{
+	char piece[4096];
+
+	while (!memmem(buf_str(raw), raw->len, "\r\n\r\n", 4)) {
+		ssize_t n = ctl_piece(fd, piece, sizeof(piece), deadline_ns, e);
+
+		if (n < 0)
+			return -1;
+		if (n == 0)
+			return ctl_bad(e, "it ends within the headers");
+		buf_put(raw, piece, (size_t)n);
+		if (raw->failed)
+			return ctl_bad(e, "its head is too long");
+	}
+	return ctl_head(buf_str(raw), raw->len, head, e);
+}
+
+int
+ctl_stream(const struct ctl_call *call, ctl_piece_fn *fn, void *arg, struct ctl_answer *out,
+	struct err *e)
+{
+	int64_t deadline = CLOCK_NEVER;
+	AUTO(buf_deinit) struct buf rq = {0}, raw = {0};
+	AUTO(close) int fd = -1;
+	struct ctl_head head;
+	char piece[16384];
+	ssize_t n;
+
+	*out = (struct ctl_answer){0};
+	if (call->timeout_ms)
+		deadline = clock_boot_ns() + call->timeout_ms * MS_NS;
+	buf_init_max(&raw, CTL_MAX_BYTES);
+	ctl_request(call, "1.0", &rq); /* so that the body comes as it is */
+	if (buf_check(&rq, e) < 0 || ctl_connect(call, &fd, e) < 0 ||
+		ctl_send(fd, &rq, deadline, e) < 0 ||
+		ctl_stream_head(fd, &raw, &head, deadline, e) < 0)
+		return -1;
+	out->status = head.status;
+	if (head.status >= 300)
+		return ctl_recv(fd, &raw, deadline, e) < 0
+			       ? -1
+			       : ctl_parse(buf_str(&raw), raw.len, out, e);
+	if (raw.len > head.bytes && fn(arg, raw.data + head.bytes, raw.len - head.bytes, e) < 0)
+		return -1;
+	while ((n = ctl_piece(fd, piece, sizeof(piece), deadline, e)) > 0)
+		if (fn(arg, piece, (size_t)n, e) < 0)
+			return -1;
+	return n < 0 ? -1 : 0;
 }
