@@ -39,19 +39,31 @@ temp_drop(struct temp *t)
 	*t = (struct temp){-1, -1, "", 0};
 }
 
-/* Locked, so that a sweep sees that its writer lives; without locks its age must do. */
+/* Locked, so that a sweep sees that its writer lives; without locks its age must do.  false: a
+ * sweep was faster. */
+static bool
+temp_lock(const struct temp *t)
+{
+	struct stat st;
+
+	if (flock(t->fd, LOCK_EX | LOCK_NB) < 0 && errno == EWOULDBLOCK)
+		return false;
+	return fstat(t->fd, &st) == 0 && st.st_nlink > 0;
+}
+
 static int
 temp_create(struct temp *t)
 {
 	for (int i = 0; i < TEMPS_TRIED; i++) {
 		snprintf(t->name, sizeof(t->name), ".podgres-tmp.%d.%d", (int)getpid(), i);
 		t->fd = openat(t->folder, t->name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (t->fd >= 0) {
-			(void)flock(t->fd, LOCK_EX | LOCK_NB);
+		if (t->fd >= 0 && temp_lock(t))
 			return 0;
-		}
-		if (errno != EEXIST)
+		if (t->fd < 0 && errno != EEXIST)
 			break;
+		if (t->fd >= 0)
+			close(t->fd);
+		t->fd = -1;
 	}
 	t->name[0] = '\0';
 	return -1;
@@ -217,9 +229,15 @@ temp_publish(struct temp *t, const struct store_file_op *op, bool create,
 		return -1;
 	*outcome = STORE_STORED;
 	rc = create ? temp_name_new(t, base) : renameat(t->folder, t->name, t->folder, base);
-	if (rc < 0 && create && errno == EEXIST) {
+	/* What stood there may be gone when it is looked at. */
+	for (int i = 0; rc < 0 && create && errno == EEXIST && i < FOLDERS_TRIED; i++) {
 		*outcome = STORE_SAME;
-		return content_settle(t->folder, op, &own, e);
+		if (content_settle(t->folder, op, &own, e) == 0)
+			return 0;
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		*outcome = STORE_STORED;
+		rc = temp_name_new(t, base);
 	}
 	if (rc < 0)
 		return store_file_err(e, op, "give the name");
@@ -242,7 +260,9 @@ put_found(const struct store_file_op *op, const struct store_put *put, struct er
 
 	if (folder < 0 || fstatat(folder, store_file_base(op->key), &st, AT_SYMLINK_NOFOLLOW) < 0)
 		return 0;
-	return content_settle(folder, op, &own, e) < 0 ? -1 : 1;
+	if (content_settle(folder, op, &own, e) == 0)
+		return 1;
+	return e->kind == ERR_NOTFOUND ? 0 : -1;
 }
 
 int
