@@ -28,9 +28,9 @@ backup_tar_unwanted(const char *name, const char *own)
 	static const char *const content[] = {"log", "pg_log", "pg_xlog", "pg_dynshmem",
 		"pg_notify", "pg_replslot", "pg_serial", "pg_snapshots", "pg_stat_tmp",
 		"pg_subtrans"};
-	static const char *const files[] = {"postgresql.auto.conf.tmp", "current_logfiles",
-		"current_logfiles.tmp", "postmaster.pid", "postmaster.opts", "recovery.conf",
-		"recovery.signal", "standby.signal", "tablespace_map", "backup_manifest"};
+	static const char *const files[] = {"postgresql.auto.conf.tmp", "current_logfiles.tmp",
+		"postmaster.pid", "postmaster.opts", "recovery.conf", "recovery.signal",
+		"standby.signal", "tablespace_map", "backup_manifest"};
 
 	for (size_t i = 0; i < ARRAY_LEN(content); i++)
 		if (is_below(name, content[i]))

@@ -12,10 +12,11 @@
 #include "service/job_backup.h"
 
 #define WAL_LOOK_MS 200
-#define WAL_STALL_MS (3 * 60 * SEC_MS)    /* nothing was archived for so long */
-#define WAL_FAILING_MS (60 * SEC_MS)      /* the archive fails for so long */
-#define WAL_STANDBY_MS (15 * 60 * SEC_MS) /* until the primary fills its segment and archives it \
-					   */
+#define WAL_STALL_MS (3 * 60 * SEC_MS) /* nothing was archived for so long */
+#define WAL_FAILING_MS (60 * SEC_MS)   /* the archive fails for so long */
+#define WAL_STANDBY_MS                                                            \
+	(15 * 60 * SEC_MS) /* until the primary fills its segment and archives it \
+			    */
 #define WAL_STANDBY_LOOK_MS 5000
 #define SQL_MS (30 * SEC_MS)
 
