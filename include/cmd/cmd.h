@@ -56,7 +56,8 @@ struct cli_args {
 	/* wal */
 	bool follow;
 	/* commands that open the archive themselves */
-	char config[512], secrets_dir[512], from[256];
+	char config[512], secrets_dir[512], from[256], cluster_name[256];
+	bool dry_run, force, yes, read;
 };
 
 /* The subcommands of `podgres wal`, likewise. */

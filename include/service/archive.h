@@ -137,3 +137,5 @@ archive_catalog_deinit_auto(struct archive_catalog *c)
 struct json;
 /* The objects of /v1/backups and `podgres backup list --json`: {"backups":[...],"window":{...}}. */
 void archive_catalog_json(const struct archive_catalog *c, struct json *j);
+/* One of them; keep: enum retention_keep. */
+void archive_backup_json(const struct backup_info *b, int keep, struct json *j);

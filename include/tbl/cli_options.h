@@ -33,9 +33,18 @@ CLI_OPTION("keep", 0, CHOICE, keep, "", "no", "no|full|standalone", ON(BACKUP),
 	"create: no retention policy deletes it; standalone: nor the WAL it needs by itself")
 CLI_OPTION("follow", 'f', FLAG, follow, "", "", "", ON(WAL),
 	"jobs: go on and print each job as it begins and ends")
-CLI_OPTION("config", 0, PATH, config, "PODGRES_CONFIG", "", "FILE", ON(WAL),
+CLI_OPTION("config", 0, PATH, config, "PODGRES_CONFIG", "", "FILE", ON(BACKUP) | ON(WAL),
 	"the manifest, which says where the archive is")
-CLI_OPTION("secrets-dir", 0, PATH, secrets_dir, "PODGRES_SECRETS_DIR", "", "DIR", ON(WAL),
+CLI_OPTION("secrets-dir", 0, PATH, secrets_dir, "PODGRES_SECRETS_DIR", "", "DIR", ON(BACKUP) | ON(WAL),
 	"the secret reference {name: N, key: K} is the file N/K below it")
-CLI_OPTION("from", 0, TEXT, from, "", "", "NAME", ON(WAL),
+CLI_OPTION("from", 0, TEXT, from, "", "", "NAME", ON(BACKUP) | ON(WAL),
 	"an external cluster of the manifest, or \"own\"; default: the own archive, else the one there is")
+CLI_OPTION("cluster-name", 0, TEXT, cluster_name, "CLUSTER_NAME", "", "NAME", ON(BACKUP) | ON(WAL),
+	"which Cluster of several in the manifest")
+CLI_OPTION("dry-run", 0, FLAG, dry_run, "", "", "", ON(BACKUP),
+	"prune, delete: only say what would go")
+CLI_OPTION("force", 0, FLAG, force, "", "", "", ON(BACKUP),
+	"delete: also what the policy, an incremental backup or the recovery window needs")
+CLI_OPTION("yes", 'y', FLAG, yes, "", "", "", ON(BACKUP), "delete: do not ask")
+CLI_OPTION("read", 0, FLAG, read, "", "", "", ON(WAL),
+	"verify: also read every segment through decompression")

@@ -25,12 +25,12 @@ COMMAND(PAUSE, "pause", cmd_order, ORDER, "on|off",
 COMMAND(REINIT, "reinit", cmd_missing, ORDER, "",
 	"throw this copy away and clone it again from another member",
 	"reinit needs cloning from another member, which this version does not have yet")
-COMMAND(BACKUP, "backup", cmd_missing, ARCHIVE, "[create|list|show|verify|delete|prune]",
-	"base backups in the archive",
-	"backup needs the archive, which this version does not have yet")
+COMMAND(BACKUP, "backup", cmd_backup, ARCHIVE,
+	"create|list|show ID|verify [ID...]|delete ID...|prune|keep ID [standalone]|unkeep ID",
+	"base backups in the archive; an ID may also be a backup's name, latest or oldest", NULL)
 COMMAND(RESTORE, "restore", cmd_missing, ARCHIVE, "", "a new PGDATA from the archive",
 	"restore needs the archive, which this version does not have yet")
-COMMAND(WAL, "wal", cmd_wal, ARCHIVE, "status|jobs [--follow]|fetch NAME DEST|push PATH",
+COMMAND(WAL, "wal", cmd_wal, ARCHIVE, "status|jobs [--follow]|verify|fetch NAME DEST|push PATH",
 	"the archive of WAL: what is exposed, what goes out and comes back; one file by hand", NULL)
 COMMAND(GENERATE, "generate", cmd_missing, TOOL, "FILE", "manifest to Kubernetes objects",
 	"generate needs the Kubernetes objects, which this version does not have yet")

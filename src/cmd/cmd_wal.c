@@ -6,6 +6,7 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "cmd/archive_cli.h"
 #include "cmd/cmd.h"
 #include "cmd/reply.h"
 #include "cmd/status.h"
@@ -21,6 +22,7 @@ static const struct {
 } subcommands[] = {
 	{"status", cmd_wal_status, 0},
 	{"jobs", cmd_wal_jobs, 0},
+	{"verify", cmd_wal_verify, 0},
 	{"fetch", cmd_wal_fetch, 2},
 	{"push", cmd_wal_push, 1},
 };

@@ -57,8 +57,8 @@ json_where(struct json *j, const struct backup_info *b)
 		json_kint(j, "postgresVersion", b->version);
 }
 
-static void
-json_backup(struct json *j, const struct backup_info *b, int keep)
+void
+archive_backup_json(const struct backup_info *b, int keep, struct json *j)
 {
 	static const char *const keeps[] = {
 		[KEEP_NO] = "no", [KEEP_FULL] = "full", [KEEP_STANDALONE] = "standalone"};
@@ -174,7 +174,7 @@ archive_catalog_json(const struct archive_catalog *c, struct json *j)
 	json_obj(j);
 	json_karr(j, "backups");
 	for (size_t i = 0; i < c->infos; i++)
-		json_backup(j, &c->info[i], c->keep[i]);
+		archive_backup_json(&c->info[i], c->keep[i], j);
 	json_end_arr(j);
 	json_karr(j, "unreadable");
 	for (size_t i = 0; i < c->unreadables; i++)

@@ -292,10 +292,10 @@ what_is_missing_in_this_version_says_so(void **state)
 {
 	struct manager *m = *state;
 
-	assert_int_equal(run(m, cmd_missing, WORDS("backup", "list")), 69);
-	assert_non_null(strstr(text_of(m->out), "backup needs the archive"));
-	assert_int_equal(run(m, cmd_missing, WORDS("backup", "--help")), 0);
-	assert_non_null(strstr(text_of(m->out), "usage: podgres backup"));
+	assert_int_equal(run(m, cmd_missing, WORDS("pooler", "run")), 69);
+	assert_non_null(strstr(text_of(m->out), "pooler needs the manager"));
+	assert_int_equal(run(m, cmd_missing, WORDS("pooler", "--help")), 0);
+	assert_non_null(strstr(text_of(m->out), "usage: podgres pooler"));
 }
 
 #define T(f) cmocka_unit_test_setup_teardown(f, setup, teardown)

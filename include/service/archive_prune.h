@@ -1,0 +1,42 @@
+/*
+ * archive_prune - deletes from an archive what retention lets go, and single backups.
+ *
+ * Process: the job prune, and the command backup.  The order is one that leaves nothing behind that
+ * looks whole and is not: of a backup its data first and backup.info last, then WAL.  What a killed
+ * run left is taken away by the next one.
+ */
+#pragma once
+
+#include "core/retention.h"
+#include "service/archive.h"
+
+struct archive_prune {
+	struct archive *archive;
+	const struct archive_catalog *catalog;
+	const struct retention_plan *plan;
+	bool dry_run; /* only count */
+	/* Said before each backup and each batch of WAL; may be NULL. */
+	void (*said)(void *arg, const char *what, int64_t objects);
+	void *arg;
+	/* out */
+	size_t backups;
+	int64_t objects, wal_files; /* deleted, or that would be */
+	int64_t bytes;              /* of them */
+};
+
+/* The backups the plan lets go, oldest last, then WAL. */
+int archive_prune_run(struct archive_prune *p, struct err *e) MUSTCHECK;
+/* Everything below SERVER/base/ID/, backup.info last. */
+int archive_prune_backup(struct archive_prune *p, const char *id, struct err *e) MUSTCHECK;
+int archive_prune_wal(struct archive_prune *p, struct err *e) MUSTCHECK;
+
+/* SERVER/base/ID/annotations/keep, as barman-cloud-backup-keep writes it. */
+int archive_keep(
+	struct archive *a, const char *id, enum retention_keep keep, struct err *e) MUSTCHECK;
+
+/*
+ * By the manifest's policy: reads the catalogue, plans, deletes, logs what went.  No policy or no
+ * archive: nothing.  ERR_STATE when a backup.info could not be read, so that nothing was deleted.
+ */
+int archive_prune_by_policy(
+	const struct spec *spec, const struct run_options *opt, struct err *e) MUSTCHECK;

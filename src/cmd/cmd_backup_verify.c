@@ -1,0 +1,174 @@
+/*
+ * cmd_backup_verify - `podgres backup verify` and `podgres wal verify`.
+ *
+ * Findings are a table, or an array of JSON; exit 65 when one of them is an error.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/duration.h"
+#include "base/json.h"
+#include "cmd/archive_cli.h"
+#include "service/archive_verify.h"
+
+#define EXIT_CORRUPT 65
+#define PROGRESS_NS (200 * MS_NS)
+
+struct run {
+	struct archive_cli x;
+	struct archive_verify v;
+	struct buf out;
+	struct json json;
+	int64_t started_ns, said_ns;
+};
+
+static void
+run_deinit_auto(struct run *r)
+{
+	buf_deinit(&r->out);
+	archive_cli_close(&r->x);
+}
+
+static void
+found(void *arg, const struct verify_finding *f)
+{
+	struct run *r = arg;
+
+	if (r->x.args->json) {
+		json_obj(&r->json);
+		json_kstr(&r->json, "severity", f->warning ? "warning" : "error");
+		json_kstr(&r->json, "backup", *f->of ? f->of : NULL);
+		json_kstr(&r->json, "object", f->object);
+		json_kstr(&r->json, "message", f->text);
+		json_end_obj(&r->json);
+		return;
+	}
+	term_paint(&r->x.out, &r->out, f->warning ? TERM_YELLOW : TERM_RED,
+		f->warning ? "warning" : "error  ");
+	buf_printf(&r->out, "  %s%s%s\n", f->of, *f->of && *f->object ? "  " : "", f->object);
+	term_wrap(&r->out, f->text, 9, r->x.out.columns);
+}
+
+static void
+progress(void *arg, const char *what, int64_t bytes)
+{
+	struct run *r = arg;
+	int64_t now = clock_boot_ns(), ms = (now - r->started_ns) / MS_NS;
+	char size[ARCHIVE_CLI_BYTES], rate[ARCHIVE_CLI_BYTES];
+
+	if (now - r->said_ns < PROGRESS_NS)
+		return;
+	r->said_ns = now;
+	archive_cli_progress(&r->x, "%s  %s, %s/s, %zu found", what, archive_cli_bytes(bytes, size),
+		archive_cli_bytes(ms > 0 ? bytes * 1000 / ms : 0, rate),
+		r->v.errors + r->v.warnings);
+}
+
+static int
+begin(struct run *r, const char *name, const struct cli_args *args, struct err *e)
+{
+	r->started_ns = clock_boot_ns();
+	if (archive_cli_open(&r->x, name, args, e) < 0)
+		return -1;
+	r->v = (struct archive_verify){.archive = r->x.archive,
+		.catalog = &r->x.catalog,
+		.found = found,
+		.progress = progress,
+		.arg = r};
+	if (args->json) {
+		json_init(&r->json, &r->out);
+		json_obj(&r->json);
+		json_karr(&r->json, "findings");
+	}
+	for (size_t i = 0; i < r->x.catalog.unreadables; i++) {
+		struct verify_finding f = {.object = "backup.info", .text = "cannot be read"};
+
+		memcpy(f.of, r->x.catalog.unreadable[i], sizeof(f.of));
+		archive_verify_found(&r->v, &f);
+	}
+	return 0;
+}
+
+static int
+fail(struct run *r, const struct err *e)
+{
+	archive_cli_progress_end(&r->x);
+	return command_fail(r->x.name, e, NULL);
+}
+
+static void
+sum_json(struct run *r)
+{
+	const struct archive_verify *v = &r->v;
+
+	json_end_arr(&r->json);
+	json_kint(&r->json, "errors", (int64_t)v->errors);
+	json_kint(&r->json, "warnings", (int64_t)v->warnings);
+	json_kint(&r->json, "backups", (int64_t)v->backups);
+	json_kint(&r->json, "objects", v->objects);
+	json_kint(&r->json, "files", v->files);
+	json_kint(&r->json, "segments", v->segments);
+	json_kint(&r->json, "bytes", v->bytes);
+	json_end_obj(&r->json);
+	buf_putc(&r->out, '\n');
+}
+
+static int
+finish(struct run *r)
+{
+	const struct archive_verify *v = &r->v;
+	char size[ARCHIVE_CLI_BYTES], took[DURATION_SIZE];
+	int rc;
+
+	archive_cli_progress_end(&r->x);
+	if (r->x.args->json) {
+		sum_json(r);
+	} else {
+		term_paint(&r->x.out, &r->out, v->errors ? TERM_RED : TERM_GREEN,
+			v->errors ? "NOT SOUND" : "sound");
+		buf_printf(&r->out,
+			"  %zu backups, %lld objects, %lld files, %lld segments; %s read in %s; "
+			"%zu errors, %zu warnings\n",
+			v->backups, (long long)v->objects, (long long)v->files,
+			(long long)v->segments, archive_cli_bytes(v->bytes, size),
+			duration_text((clock_boot_ns() - r->started_ns) / MS_NS, took), v->errors,
+			v->warnings);
+	}
+	rc = command_print(r->x.name, &r->out);
+	return rc ? rc : v->errors ? EXIT_CORRUPT : 0;
+}
+
+int
+cmd_backup_verify(const struct cli_args *args, const struct opt_rest *rest)
+{
+	AUTO(run_deinit) struct run r = {0};
+	struct err e = {0};
+	size_t at;
+	int rc;
+
+	rc = begin(&r, "backup verify", args, &e);
+	for (int i = 1; rc == 0 && i < rest->n; i++) {
+		rc = archive_cli_find(&r.x, rest->arg[i], &at, &e);
+		if (rc == 0)
+			rc = archive_verify_backup(&r.v, &r.x.catalog.info[at], &e);
+	}
+	for (size_t i = 0; rc == 0 && rest->n == 1 && i < r.x.catalog.infos; i++)
+		if (r.x.catalog.info[i].status == BACKUP_DONE)
+			rc = archive_verify_backup(&r.v, &r.x.catalog.info[i], &e);
+	if (rc == 0)
+		rc = archive_verify_wal(&r.v, false, &e);
+	return rc < 0 ? fail(&r, &e) : finish(&r);
+}
+
+int
+cmd_wal_verify(const struct cli_args *args, const struct opt_rest *rest)
+{
+	AUTO(run_deinit) struct run r = {0};
+	struct err e = {0};
+
+	(void)rest;
+	if (begin(&r, "wal verify", args, &e) < 0 || archive_verify_wal(&r.v, args->read, &e) < 0)
+		return fail(&r, &e);
+	return finish(&r);
+}
