@@ -89,18 +89,16 @@ wal_each(void *arg, const struct store_object *o, struct err *e)
 	uint64_t lsn;
 
 	w->bytes += o->bytes > 0 ? o->bytes : 0;
-	if (!archive_key_parse(o->key, name, &extension))
-		return 0;
-	switch (archive_name_parse(name, &n)) {
-	case ARCHIVE_HISTORY:
-		return wal_put_history(w, n.timeline, e);
-	case ARCHIVE_SEGMENT:
-		if (!lineage_name_parse(name, w->segment_bytes, &timeline, &lsn))
-			return 0;
+	n.kind = ARCHIVE_OTHER;
+	if (archive_key_parse(o->key, name, &extension))
+		archive_name_parse(name, &n);
+	if (n.kind == ARCHIVE_SEGMENT &&
+		lineage_name_parse(name, w->segment_bytes, &timeline, &lsn))
 		return wal_put_segment(w, timeline, lsn / w->segment_bytes, o, e);
-	default:
-		return 0;
-	}
+	/* What is no segment is listed again with the segment before it. */
+	if (w->tails > 0)
+		w->tail[(w->tails - 1) % ARCHIVE_WAL_TAIL].bytes += o->bytes > 0 ? o->bytes : 0;
+	return n.kind == ARCHIVE_HISTORY ? wal_put_history(w, n.timeline, e) : 0;
 }
 
 /* ---- the size of a segment, where nobody knows it ---- */
