@@ -119,11 +119,11 @@ int s3_digest(struct s3 *s, const char *key, char out[SHA256_HEX_SIZE], int64_t 
 	struct err *e) MUSTCHECK;
 int s3_list(struct store *st, const struct store_list *list, struct err *e) MUSTCHECK;
 int s3_remove(struct store *st, const char *const *keys, size_t n, struct err *e) MUSTCHECK;
-int s3_upload_open(struct store_upload *u, struct err *e) MUSTCHECK;
-int s3_upload_write(struct store_upload *u, const void *p, size_t n, struct err *e) MUSTCHECK;
+int s3_upload_open(struct store_upload *up, struct err *e) MUSTCHECK;
+int s3_upload_write(struct store_upload *up, const void *data, size_t n, struct err *e) MUSTCHECK;
 int s3_upload_finish(
-	struct store_upload *u, struct store_upload_result *r, struct err *e) MUSTCHECK;
-void s3_upload_close(struct store_upload *u);
+	struct store_upload *up, struct store_upload_result *r, struct err *e) MUSTCHECK;
+void s3_upload_close(struct store_upload *up);
 int s3_upload_sweep(struct store *st, const char *prefix, int64_t before_us, int *count,
 	struct err *e) MUSTCHECK;
 /* One short attempt. */

@@ -311,7 +311,6 @@ enter(struct http *h, struct http_call *c, struct err *e)
 	for (size_t i = 0; i < CALLS; i++)
 		if (!h->call[i]) {
 			h->call[i] = c;
-			c->http = h;
 			return 0;
 		}
 	return err_set(e, ERR_BUSY, "more than %d HTTP requests at once", CALLS);
@@ -325,6 +324,7 @@ http_begin(struct http *h, const struct http_request *r, struct http_call **out,
 	*out = NULL;
 	if (!c)
 		return err_sys(e, "HTTP request");
+	c->http = h;
 	if (enter(h, c, e))
 		return -1;
 	c->request = *r;
@@ -353,7 +353,7 @@ http_end(struct http_call *c)
 	if (!c)
 		return NULL;
 	h = c->http;
-	for (size_t i = 0; h && i < CALLS; i++)
+	for (size_t i = 0; i < CALLS; i++)
 		if (h->call[i] == c)
 			h->call[i] = NULL;
 	if (c->easy) {

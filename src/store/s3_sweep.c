@@ -41,7 +41,8 @@ end_upload(struct page *p)
 	if (p->key && p->id && p->n < PAGE_MAX && p->begun_us > 0 && p->begun_us < p->before_us &&
 		strncmp(p->key, p->prefix, n) == 0 && p->key[n]) {
 		memmove(p->key, p->key + n, strlen(p->key + n) + 1);
-		p->left[p->n++] = (struct left){take(p->key), take(p->id)};
+		p->left[p->n].key = take(p->key);
+		p->left[p->n++].id = take(p->id);
 	}
 	free(take(p->key));
 	free(take(p->id));

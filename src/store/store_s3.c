@@ -41,10 +41,19 @@ split_root(struct s3 *s, const char *root, struct err *e)
 	return copy(&s->bucket, &bucket, e) || copy(&s->prefix, &prefix, e) ? -1 : 0;
 }
 
+static const char *
+region_of_environment(void)
+{
+	const char *region = getenv("AWS_REGION");
+
+	if (!region || !region[0])
+		region = getenv("AWS_DEFAULT_REGION");
+	return region && region[0] ? region : "us-east-1";
+}
+
 static int
 find_region(struct s3 *s, struct err *e)
 {
-	static const char *const names[] = {"AWS_REGION", "AWS_DEFAULT_REGION"};
 	const struct store_spec *spec = &s->store->spec;
 	const char *region = spec->region;
 	char line[64];
@@ -56,19 +65,16 @@ find_region(struct s3 *s, struct err *e)
 		}
 		region = line;
 	}
-	for (size_t i = 0; i < ARRAY_LEN(names) && !region[0]; i++)
-		if (getenv(names[i]))
-			region = getenv(names[i]);
-	s->region = strdup(region[0] ? region : "us-east-1");
-	if (!s->region)
-		return err_sys(e, "region");
-	s->region[strcspn(s->region, " \t\r\n")] = '\0';
-	return 0;
+	region += strspn(region, " \t\r\n");
+	region = region[0] ? region : region_of_environment();
+	s->region = strndup(region, strcspn(region, " \t\r\n"));
+	return s->region ? 0 : err_sys(e, "region");
 }
 
 static int
 amazon_endpoint(const struct s3 *s, struct buf *out, struct err *e)
 {
+	must(s->region);
 	buf_printf(out, "https://s3.%s.amazonaws.com%s", s->region,
 		strncmp(s->region, "cn-", 3) == 0 ? ".cn" : "");
 	return buf_check(out, e);
