@@ -78,6 +78,11 @@ int control_read(struct control *out, const char *pgdata, struct err *e) MUSTCHE
 int control_read_bytes(
 	unsigned char out[CONTROL_BYTES], size_t *n, const char *pgdata, struct err *e) MUSTCHECK;
 
+/* Points the latest checkpoint of PGDATA/global/pg_control at a place that does not exist: recovery
+ * from backup_label never looks at it, and without the label postgres says that there is no valid
+ * checkpoint instead of taking a restored base backup for a crashed server. */
+int control_invalidate(const char *pgdata, struct err *e) MUSTCHECK;
+
 /* Byte for byte what pg_controldata of that major prints in the C locale and our TZ, the warnings
  * about a wrong CRC and a wrong segment size included. */
 void control_print(const struct control *c, struct buf *out);

@@ -191,6 +191,41 @@ control_read(struct control *out, const char *pgdata, struct err *e)
 	return control_parse(out, bytes, n, e);
 }
 
+/* ---- change ---- */
+
+#define CONTROL_FILE_BYTES 8192 /* PG_CONTROL_FILE_SIZE; the rest is zeros */
+/* No segment lies so low, and the position passes XRecOffIsValid(), which is asked in any case. */
+#define CONTROL_NOWHERE UINT64_C(0xDEAD)
+
+static size_t
+control_crc_at(uint32_t version)
+{
+	for (size_t i = 0; i < ARRAY_LEN(control_layouts); i++)
+		if (control_layouts[i].version == version)
+			return control_layouts[i].crc_at;
+	return 0;
+}
+
+int
+control_invalidate(const char *pgdata, struct err *e)
+{
+	AUTO(buf_deinit) struct buf b = {0};
+	const uint64_t nowhere = CONTROL_NOWHERE;
+	char path[FILE_PATH_MAX];
+	struct control c;
+	uint32_t crc;
+
+	if (file_join(path, sizeof(path), pgdata, "global/pg_control", e) < 0 ||
+		file_read(&b, path, CONTROL_FILE_BYTES, e) < 0)
+		return -1;
+	if (control_parse(&c, buf_str(&b), b.len, e) < 0)
+		return err_add(e, "%s", path);
+	memcpy(b.data + 32, &nowhere, sizeof(nowhere));
+	crc = crc32c(0, b.data, control_crc_at(c.version));
+	memcpy(b.data + control_crc_at(c.version), &crc, sizeof(crc));
+	return file_write(path, b.data, b.len, 0600, e);
+}
+
 /* ---- questions ---- */
 
 const char *
