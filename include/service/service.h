@@ -50,6 +50,9 @@ struct job {
 	int argc;
 	char **argv;              /* of the job, without its name */
 	struct job_report report; /* published by job_phase() and at the end */
+	/* Told of each report; board NULL: nobody else is.  NULL: nobody. */
+	void (*said)(const struct job *j, void *arg);
+	void *said_arg;
 };
 
 void job_phase(struct job *j, const char *phase, float progress);
