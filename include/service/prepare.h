@@ -22,6 +22,7 @@ struct prepare {
 	struct pgdata data;
 	struct bindir bin;
 	bool has_manifest;
+	bool restores; /* an interrupted restore is to be continued */
 };
 
 /* Into the report of the job, for status and the log. */
@@ -49,3 +50,11 @@ int64_t prepare_memory_value(const char *text, int64_t unit_bytes);
 int prepare_init_resume(struct prepare *p, struct err *e) MUSTCHECK;
 /* Makes the cluster, all or nothing. */
 int prepare_init(struct prepare *p, struct err *e) MUSTCHECK;
+
+/* ---- prepare_restore: from an archive ---- */
+
+int prepare_restore(struct prepare *p, struct err *e) MUSTCHECK;
+
+/* ---- prepare_clone: from a running server ---- */
+
+int prepare_clone(struct prepare *p, struct err *e) MUSTCHECK;

@@ -5,6 +5,7 @@
  * folder is WRAP/data, and WRAP/state says how far it is:
  *
  *   building   initdb or the bootstrap is at work; a run that finds this throws WRAP away
+ *   restoring  a recovery is at work; a run that restores goes on with it (service/restore.h)
  *   complete   all is on disk; a run that finds this moves what is left to move
  *
  * WRAP is PGDATA.podgres-init beside PGDATA, and WRAP/data is renamed to PGDATA.  Where that cannot
@@ -53,6 +54,7 @@ struct init {
 /* Both places, the one to use first; n is 1 or 2. */
 int place_find(const struct prepare *p, struct init_place *out, struct err *e) MUSTCHECK;
 int place_make(struct init *in, struct err *e) MUSTCHECK;     /* WRAP, "building" */
+int place_restore(struct init *in, struct err *e) MUSTCHECK;  /* WRAP, "restoring", or as found */
 int place_complete(struct init *in, struct err *e) MUSTCHECK; /* fsync all, "complete" */
 int place_move(const struct init_place *pl, struct err *e) MUSTCHECK;
 void place_discard(struct init *in); /* after a failure; what cannot go is left and said */
@@ -60,6 +62,8 @@ void place_discard(struct init *in); /* after a failure; what cannot go is left 
 /* ---- prepare_wish ---- */
 
 int wish_read(struct init *in, struct err *e) MUSTCHECK;
+/* The same for bootstrap.recovery and pg_basebackup: database, owner and passwords. */
+int wish_of_recovery(struct init *in, struct err *e) MUSTCHECK;
 void wish_deinit(struct init_wish *w);
 /* A secret's key: the file SECRETS_DIR/NAME/KEY without its last newline. */
 int wish_secret(const struct prepare *p, const char *name, const char *key, struct buf *out,
@@ -85,6 +89,13 @@ words_deinit_auto(struct words *w)
 
 /* ---- prepare_server ---- */
 
+/* The parts of a start, for a recovery as well. */
+int server_folder(struct init *in, struct err *e) MUSTCHECK; /* RUN_DIR/init and its hba.conf */
+int server_set(struct words *w, const char *name, const char *value, struct err *e) MUSTCHECK;
+int server_user_settings(struct words *w, const struct spec *s, struct err *e) MUSTCHECK;
+int server_own_settings(struct words *w, const struct init *in, struct err *e) MUSTCHECK;
+bool server_ready(const struct init *in); /* as postmaster.pid says */
+
 int server_start(struct init *in, struct err *e) MUSTCHECK;
 int server_stop(struct init *in, struct err *e) MUSTCHECK;
 void server_kill(struct init *in);
@@ -98,8 +109,14 @@ int server_sql(struct init *in, const struct server_sql *q, struct err *e) MUSTC
 /* ---- prepare_bootstrap and prepare_scripts ---- */
 
 int bootstrap_run(struct init *in, struct err *e) MUSTCHECK;
+/* The wish's roles and database in a cluster that came from elsewhere and may have them already;
+ * its server runs. */
+int bootstrap_adopt(struct init *in, struct err *e) MUSTCHECK;
 int scripts_run(struct init *in, struct err *e) MUSTCHECK;
 bool scripts_any(const struct init *in);
 
+int init_env(struct init *in, struct err *e) MUSTCHECK;          /* fills in->env */
+int init_name_for_uid(struct init *in, struct err *e) MUSTCHECK; /* when the uid has no name */
+int init_place_failed(struct init *in, struct err *e);           /* a hint for *e; returns -1 */
 void init_line(const char *name, const char *line, void *arg); /* output of a program to the log */
 void init_tick(void *arg);                                     /* arg: struct init */

@@ -125,14 +125,8 @@ mounted_file(struct configure *c, const struct spec_ref *r, const char *option, 
 }
 
 int
-configure_replica(struct configure *c, struct err *e)
+configure_external(struct configure *c, const struct spec_external *x, struct err *e)
 {
-	const struct spec_external *x = NULL;
-
-	if (c->in.standby && *c->spec->replica_conninfo)
-		x = spec_external_of(c->spec, c->spec->replica_source);
-	if (!x)
-		return 0;
 	if (given(&x->password) && password_file(c, &x->password, e))
 		return -1;
 	if (given(&x->ssl_key) && key_file(c, &x->ssl_key, e))
@@ -141,6 +135,20 @@ configure_replica(struct configure *c, struct err *e)
 		return -1;
 	if (given(&x->ssl_root_cert) && mounted_file(c, &x->ssl_root_cert, "sslrootcert", e))
 		return -1;
-	c->in.conninfo_files = buf_str(&c->conninfo);
 	return buf_check(&c->conninfo, e);
+}
+
+int
+configure_replica(struct configure *c, struct err *e)
+{
+	const struct spec_external *x = NULL;
+
+	if (c->in.standby && *c->spec->replica_conninfo)
+		x = spec_external_of(c->spec, c->spec->replica_source);
+	if (!x)
+		return 0;
+	if (configure_external(c, x, e))
+		return -1;
+	c->in.conninfo_files = buf_str(&c->conninfo);
+	return 0;
 }

@@ -144,6 +144,8 @@ prepare_database(struct prepare *p, const struct plan *old)
 {
 	const char *name = p->spec && *p->spec->initdb.database ? p->spec->initdb.database : NULL;
 
+	if (!name && p->spec && p->spec->recovery.database && *p->spec->recovery.database)
+		name = p->spec->recovery.database;
 	if (!name)
 		name = getenv("POSTGRES_DB"); // NOLINT(concurrency-mt-unsafe): one thread
 	if (!name || !*name)
@@ -161,6 +163,7 @@ prepare_cluster(struct prepare *p, struct err *e)
 	bool make;
 
 	job_phase(p->j, "looking at the data directory", -1);
+	p->restores = p->spec->bootstrap == SPEC_BOOT_RECOVERY;
 	if (prepare_init_resume(p, e) < 0 || prepare_data(p, &make, e) < 0)
 		return -1;
 	if (make) {

@@ -197,6 +197,64 @@ bootstrap_sql(struct init *in, struct err *e)
 	return group_run(in, &groups[2], e);
 }
 
+/* ---- a cluster that came from elsewhere ---- */
+
+/* psql runs what the query answers (gexec): CREATE DATABASE cannot stand in a block of code. */
+static int
+adopt_database(struct init *in, struct err *e)
+{
+	AUTO(buf_deinit) struct buf sql = {0};
+	struct server_sql q = {.database = "postgres", .what = "create the database"};
+
+	if (!bootstrap_needs_database(in))
+		return 0;
+	buf_puts(&sql, "SELECT pg_catalog.format('CREATE DATABASE %I OWNER %I', ");
+	put_literal(&sql, in->wish.database);
+	buf_puts(&sql, ", ");
+	put_literal(&sql, in->wish.owner);
+	buf_puts(&sql, ") WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_database WHERE datname = ");
+	put_literal(&sql, in->wish.database);
+	buf_puts(&sql, ")\\gexec\n");
+	if (buf_check(&sql, e) < 0)
+		return -1;
+	q.sql = buf_str(&sql);
+	return server_sql(in, &q, e);
+}
+
+static int
+adopt_owner(struct init *in, struct err *e)
+{
+	AUTO(buf_deinit) struct buf sql = {0};
+	struct server_sql q = {.database = "postgres", .what = "create the owner"};
+
+	if (!*in->wish.owner)
+		return 0;
+	buf_puts(&sql, "SELECT pg_catalog.format('CREATE ROLE %I LOGIN', ");
+	put_literal(&sql, in->wish.owner);
+	buf_puts(&sql, ") WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles WHERE rolname = ");
+	put_literal(&sql, in->wish.owner);
+	buf_puts(&sql, ")\\gexec\n");
+	if (buf_check(&sql, e) < 0)
+		return -1;
+	q.sql = buf_str(&sql);
+	if (server_sql(in, &q, e) < 0)
+		return -1;
+	if (!*in->wish.owner_password)
+		return 0;
+	return bootstrap_role(in, "ALTER ROLE ", in->wish.owner, in->wish.owner_password, e);
+}
+
+int
+bootstrap_adopt(struct init *in, struct err *e)
+{
+	const struct init_wish *w = &in->wish;
+
+	if (*w->superuser_password &&
+		bootstrap_role(in, "ALTER ROLE ", w->superuser, w->superuser_password, e) < 0)
+		return -1;
+	return adopt_owner(in, e) < 0 || adopt_database(in, e) < 0 ? -1 : 0;
+}
+
 /* ---- all of it ---- */
 
 static bool

@@ -36,20 +36,9 @@ init_tick(void *arg)
 /* ---- what cannot be made ---- */
 
 static int
-init_check_bootstrap(struct prepare *p, struct err *e)
+init_check_bootstrap(const struct prepare *p, struct err *e)
 {
-	const struct spec *s = p->spec;
-
-	if (s->bootstrap != SPEC_BOOT_INITDB) {
-		prepare_hint(p, "put a data directory into PGDATA, for example with "
-				"pg_basebackup -R, or use bootstrap.initdb");
-		return err_set(e, ERR_CONFIG,
-			"%s:%d:%d: bootstrap.%s: this version makes clusters by initdb only, and "
-			"PGDATA is empty",
-			p->opt->config, s->bootstrap_at.line, s->bootstrap_at.col,
-			s->bootstrap == SPEC_BOOT_RECOVERY ? "recovery" : "pg_basebackup");
-	}
-	if (s->replica_enabled)
+	if (p->spec->replica_enabled)
 		return err_set(e, ERR_CONFIG,
 			"replica.enabled needs the data of its source, but PGDATA is empty and "
 			"bootstrap.initdb would make another cluster");
@@ -69,7 +58,7 @@ init_programs(struct init *in, struct err *e)
 }
 
 /* Of ours, what would lead initdb, postgres or psql astray, and what is a secret. */
-static int
+int
 init_env(struct init *in, struct err *e)
 {
 	static const char *const drop[] = {"PGHOST", "PGHOSTADDR", "PGPORT", "PGUSER", "PGDATABASE",
@@ -84,7 +73,7 @@ init_env(struct init *in, struct err *e)
 	return envlist_set(&in->env, "PGDATA", in->place.data, e);
 }
 
-static int
+int
 init_name_for_uid(struct init *in, struct err *e)
 {
 	const char *old = envlist_get(&in->env, "LD_PRELOAD");
@@ -129,7 +118,7 @@ init_host_auth(struct init *in, struct err *e)
 /* ---- the steps ---- */
 
 /* What is in the way is a matter of whoever mounted the volume. */
-static int
+int
 init_place_failed(struct init *in, struct err *e)
 {
 	struct stat st;
@@ -184,6 +173,10 @@ prepare_init(struct prepare *p, struct err *e)
 
 	if (!in)
 		return err_sys(e, "initialise");
+	if (p->spec->bootstrap == SPEC_BOOT_RECOVERY)
+		return prepare_restore(p, e);
+	if (p->spec->bootstrap == SPEC_BOOT_PG_BASEBACKUP)
+		return prepare_clone(p, e);
 	in->p = p;
 	in->shim.fd = -1;
 	if (init_check_bootstrap(p, e) < 0)

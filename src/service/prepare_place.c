@@ -16,6 +16,7 @@
 #define WRAP_SUFFIX ".podgres-init"
 #define WRAP_INSIDE PGDATA_OURS "/init"
 #define STATE_BUILDING "building"
+#define STATE_RESTORING "restoring"
 #define STATE_COMPLETE "complete"
 
 static int
@@ -140,8 +141,8 @@ place_check_waldir(const struct prepare *p, struct err *e)
 		e, ERR_CONFIG, "the WAL folder %s is not empty: it holds \"%s\"", wal, first);
 }
 
-int
-place_make(struct init *in, struct err *e)
+static int
+place_make_as(struct init *in, const char *state, struct err *e)
 {
 	struct init_place *pl = &in->place;
 	char parent[FILE_PATH_MAX];
@@ -152,11 +153,29 @@ place_make(struct init *in, struct err *e)
 		return -1;
 	if (file_make_dirs(pl->wrap, 0700, e) < 0)
 		return -1;
-	if (place_write_state(pl, STATE_BUILDING, in->p->opt->waldir, e) < 0)
+	if (place_write_state(pl, state, in->p->opt->waldir, e) < 0)
 		return -1;
 	if (file_parent(parent, sizeof(parent), pl->wrap, e) < 0)
 		return -1;
 	return file_sync(parent, e);
+}
+
+int
+place_make(struct init *in, struct err *e)
+{
+	return place_make_as(in, STATE_BUILDING, e);
+}
+
+int
+place_restore(struct init *in, struct err *e)
+{
+	char state[16], waldir[FILE_PATH_MAX];
+
+	if (place_read_state(&in->place, state, waldir, e) < 0)
+		return -1;
+	if (strcmp(state, STATE_RESTORING) == 0 && strcmp(waldir, in->p->opt->waldir) == 0)
+		return 0;
+	return place_make_as(in, STATE_RESTORING, e);
 }
 
 int
@@ -169,13 +188,27 @@ place_complete(struct init *in, struct err *e)
 	return place_write_state(&in->place, STATE_COMPLETE, wal, e);
 }
 
+static int
+place_remove_one(const char *name, void *arg, struct err *e)
+{
+	const struct init_place *pl = arg;
+	char path[FILE_PATH_MAX];
+
+	if (strcmp(name, "state") == 0)
+		return 0;
+	if (file_join(path, sizeof(path), pl->wrap, name, e) < 0)
+		return -1;
+	return file_remove_tree(path, e);
+}
+
 /* The state file goes last, so that a half removed WRAP is still known to be ours. */
 static int
 place_remove_wrap(const struct init_place *pl, struct err *e)
 {
+	struct init_place copy = *pl;
 	char temp[FILE_PATH_MAX];
 
-	if (file_remove_tree(pl->data, e) < 0)
+	if (file_exists(pl->state) && file_each(pl->wrap, place_remove_one, &copy, e) < 0)
 		return -1;
 	if (snprintf(temp, sizeof(temp), "%s.podgres-tmp", pl->state) >= (int)sizeof(temp))
 		return err_set(e, ERR_CONFIG, "path too long: %.200s", pl->state);
@@ -205,7 +238,8 @@ place_discard(struct init *in)
 	struct err e;
 
 	if (place_read_state(&in->place, state, waldir, &e) == 0 &&
-		strcmp(state, STATE_BUILDING) == 0 && place_clear(&in->place, waldir, &e) == 0)
+		(strcmp(state, STATE_BUILDING) == 0 || strcmp(state, STATE_RESTORING) == 0) &&
+		place_clear(&in->place, waldir, &e) == 0)
 		return;
 	log_warning("what was begun could not be removed; the next start does it",
 		F_STR("folder", in->place.wrap + 0));
@@ -367,7 +401,10 @@ resume_at(struct prepare *p, const struct init_place *pl, struct err *e)
 		return -1;
 	if (strcmp(state, STATE_COMPLETE) == 0)
 		return resume_complete(p, pl, e);
-	if (strcmp(state, STATE_BUILDING) != 0)
+	/* Its journal says what of it can be used. */
+	if (strcmp(state, STATE_RESTORING) == 0 && p->restores)
+		return 0;
+	if (strcmp(state, STATE_BUILDING) != 0 && strcmp(state, STATE_RESTORING) != 0)
 		return resume_foreign(p, pl, e);
 	log_info("an interrupted initialisation is thrown away", F_STR("folder", pl->wrap + 0));
 	return place_clear(pl, waldir, e);

@@ -21,7 +21,7 @@
 
 /* ---- start ---- */
 
-static int
+int
 server_folder(struct init *in, struct err *e)
 {
 	static const char hba[] = "local all all trust\nlocal replication all trust\n";
@@ -39,14 +39,14 @@ server_folder(struct init *in, struct err *e)
 	return file_write(path, hba, sizeof(hba) - 1, 0600, e);
 }
 
-static int
+int
 server_set(struct words *w, const char *name, const char *value, struct err *e)
 {
 	return words_add(w, "-c", e) < 0 || words_addf(w, e, "%s=%s", name, value) < 0 ? -1 : 0;
 }
 
 /* What the manifest wants the server to be, so that extensions of the bootstrap find themselves. */
-static int
+int
 server_user_settings(struct words *w, const struct spec *s, struct err *e)
 {
 	AUTO(buf_deinit) struct buf preload = {0};
@@ -61,7 +61,7 @@ server_user_settings(struct words *w, const struct spec *s, struct err *e)
 	return preload.len ? server_set(w, "shared_preload_libraries", buf_str(&preload), e) : 0;
 }
 
-static int
+int
 server_own_settings(struct words *w, const struct init *in, struct err *e)
 {
 	static const char *const own[][2] = {{"listen_addresses", ""}, {"port", INIT_PORT},
@@ -87,7 +87,7 @@ server_own_settings(struct words *w, const struct init *in, struct err *e)
 }
 
 /* postmaster.pid says in its eighth line what pg_ctl waits for. */
-static bool
+bool
 server_ready(const struct init *in)
 {
 	AUTO(buf_deinit) struct buf b = {0};

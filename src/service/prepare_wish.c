@@ -110,6 +110,34 @@ wish_superuser_secret(struct init *in, struct err *e)
 		in->p, s->superuser_secret, "password", &in->wish.superuser_password, e);
 }
 
+int
+wish_of_recovery(struct init *in, struct err *e)
+{
+	const struct spec_recovery *s = &in->p->spec->recovery;
+	struct init_wish *w = &in->wish;
+	AUTO(free) char *username = NULL;
+
+	w->by_manifest = true;
+	if (wish_keep(&w->superuser, "postgres", e) < 0 ||
+		wish_keep(&w->superuser_password, "", e) < 0 ||
+		wish_keep(&w->database, log_text(s->database), e) < 0 ||
+		wish_keep(&w->owner, *log_text(s->owner) ? s->owner : w->database, e) < 0 ||
+		wish_keep(&w->owner_password, "", e) < 0)
+		return -1;
+	if (!*log_text(s->secret))
+		return wish_superuser_secret(in, e);
+	if (wish_secret_text(in->p, s->secret, "username", &username, e) < 0 ||
+		wish_secret_text(in->p, s->secret, "password", &w->owner_password, e) < 0)
+		return -1;
+	if (!*w->owner && wish_keep(&w->owner, username, e) < 0)
+		return -1;
+	if (strcmp(username, w->owner) != 0)
+		return err_set(e, ERR_CONFIG,
+			"secret %s is for user \"%s\", but the owner is \"%s\"", s->secret,
+			username, w->owner);
+	return wish_superuser_secret(in, e);
+}
+
 static int
 wish_by_manifest(struct init *in, struct err *e)
 {
