@@ -58,6 +58,10 @@ struct cli_args {
 	/* commands that open the archive themselves */
 	char config[512], secrets_dir[512], from[256], cluster_name[256];
 	bool dry_run, force, yes, read;
+	/* restore */
+	char bindir[512], user[64], to[512], backup[128], tablespace[2048];
+	char target_time[128], target_lsn[40], target_xid[40], target_name[128], target_timeline[16];
+	bool target_immediate, exclusive, no_replay;
 };
 
 /* The subcommands of `podgres wal`, likewise. */

@@ -9,9 +9,10 @@
  */
 CLI_OPTION("run-dir", 0, PATH, run_dir, "PODGRES_RUN_DIR", "/run/podgres", "DIR",
 	ON(STATUS) | ON(PSQL) | ON(BACKUP) | ON(WAL) | ON_ORDERS, "the run directory of the manager to ask")
-CLI_OPTION("json", 0, FLAG, json, "", "", "", ON(STATUS) | ON(VERSION) | ON(CHECK) | ON(BACKUP) | ON(WAL) | ON_ORDERS,
+CLI_OPTION("json", 0, FLAG, json, "", "", "", ON(STATUS) | ON(VERSION) | ON(CHECK) | ON(BACKUP) | ON(WAL) |
+	ON(RESTORE) | ON_ORDERS,
 	"print JSON instead of text")
-CLI_OPTION("verbose", 'v', FLAG, verbose, "", "", "", ON(STATUS) | ON(CHECK),
+CLI_OPTION("verbose", 'v', FLAG, verbose, "", "", "", ON(STATUS) | ON(CHECK) | ON(RESTORE),
 	"everything there is: services, settings, slots, log lines; of check: notes as well")
 CLI_OPTION("no-wait", 0, FLAG, no_wait, "", "", "", ON_ORDERS | ON(BACKUP),
 	"print the id of the operation and return at once")
@@ -33,13 +34,13 @@ CLI_OPTION("keep", 0, CHOICE, keep, "", "no", "no|full|standalone", ON(BACKUP),
 	"create: no retention policy deletes it; standalone: nor the WAL it needs by itself")
 CLI_OPTION("follow", 'f', FLAG, follow, "", "", "", ON(WAL),
 	"jobs: go on and print each job as it begins and ends")
-CLI_OPTION("config", 0, PATH, config, "PODGRES_CONFIG", "", "FILE", ON(BACKUP) | ON(WAL),
+CLI_OPTION("config", 0, PATH, config, "PODGRES_CONFIG", "", "FILE", ON(BACKUP) | ON(WAL) | ON(RESTORE),
 	"the manifest, which says where the archive is")
-CLI_OPTION("secrets-dir", 0, PATH, secrets_dir, "PODGRES_SECRETS_DIR", "", "DIR", ON(BACKUP) | ON(WAL),
+CLI_OPTION("secrets-dir", 0, PATH, secrets_dir, "PODGRES_SECRETS_DIR", "", "DIR", ON(BACKUP) | ON(WAL) | ON(RESTORE),
 	"the secret reference {name: N, key: K} is the file N/K below it")
-CLI_OPTION("from", 0, TEXT, from, "", "", "NAME", ON(BACKUP) | ON(WAL),
+CLI_OPTION("from", 0, TEXT, from, "", "", "NAME", ON(BACKUP) | ON(WAL) | ON(RESTORE),
 	"an external cluster of the manifest, or \"own\"; default: the own archive, else the one there is")
-CLI_OPTION("cluster-name", 0, TEXT, cluster_name, "CLUSTER_NAME", "", "NAME", ON(BACKUP) | ON(WAL),
+CLI_OPTION("cluster-name", 0, TEXT, cluster_name, "CLUSTER_NAME", "", "NAME", ON(BACKUP) | ON(WAL) | ON(RESTORE),
 	"which Cluster of several in the manifest")
 CLI_OPTION("dry-run", 0, FLAG, dry_run, "", "", "", ON(BACKUP),
 	"prune, delete: only say what would go")
@@ -48,3 +49,30 @@ CLI_OPTION("force", 0, FLAG, force, "", "", "", ON(BACKUP),
 CLI_OPTION("yes", 'y', FLAG, yes, "", "", "", ON(BACKUP), "delete: do not ask")
 CLI_OPTION("read", 0, FLAG, read, "", "", "", ON(WAL),
 	"verify: also read every segment through decompression")
+CLI_OPTION("bindir", 0, PATH, bindir, "PODGRES_BINDIR", "", "DIR", ON(RESTORE),
+	"the folder of postgres; found by the backup's version when not given")
+CLI_OPTION("user", 0, TEXT, user, "PODGRES_USER", "", "USER[:GROUP]", ON(RESTORE),
+	"whose the folder is when podgres is started as root, default postgres")
+CLI_OPTION("to", 0, PATH, to, "", "", "DIR", ON(RESTORE),
+	"the data directory to make; missing or empty")
+CLI_OPTION("backup", 0, TEXT, backup, "", "", "ID|NAME", ON(RESTORE),
+	"the base backup to begin with, default the newest that ended before the target")
+CLI_OPTION("target-time", 0, TEXT, target_time, "", "", "TIME", ON(RESTORE),
+	"recover to this point in time; any form PostgreSQL takes, UTC without a zone")
+CLI_OPTION("target-lsn", 0, TEXT, target_lsn, "", "", "LSN", ON(RESTORE),
+	"recover to this position in the WAL")
+CLI_OPTION("target-xid", 0, TEXT, target_xid, "", "", "XID", ON(RESTORE),
+	"recover to the end of this transaction")
+CLI_OPTION("target-name", 0, TEXT, target_name, "", "", "NAME", ON(RESTORE),
+	"recover to this restore point (pg_create_restore_point)")
+CLI_OPTION("target-immediate", 0, FLAG, target_immediate, "", "", "", ON(RESTORE),
+	"recover to the end of the base backup")
+CLI_OPTION("target-timeline", 0, TEXT, target_timeline, "", "", "N|latest", ON(RESTORE),
+	"recover along this timeline, default latest")
+CLI_OPTION("exclusive", 0, FLAG, exclusive, "", "", "", ON(RESTORE),
+	"stop just before the target instead of just after it")
+CLI_OPTION("no-replay", 0, FLAG, no_replay, "", "", "", ON(RESTORE),
+	"the base backup alone; whoever starts it has to replay WAL")
+CLI_OPTION("tablespace", 0, TEXT, tablespace, "", "", "NAME=DIR,...", ON(RESTORE),
+	"where tablespaces go, by name or OID; default: their own place when it is an empty folder, "
+	"else beside the data directory")

@@ -28,8 +28,8 @@ COMMAND(REINIT, "reinit", cmd_missing, ORDER, "",
 COMMAND(BACKUP, "backup", cmd_backup, ARCHIVE,
 	"create|list|show ID|verify [ID...]|delete ID...|prune|keep ID [standalone]|unkeep ID",
 	"base backups in the archive; an ID may also be a backup's name, latest or oldest", NULL)
-COMMAND(RESTORE, "restore", cmd_missing, ARCHIVE, "", "a new PGDATA from the archive",
-	"restore needs the archive, which this version does not have yet")
+COMMAND(RESTORE, "restore", cmd_restore, ARCHIVE, "--to DIR [OPTION...]",
+	"a new data directory from the archive of the manifest, recovered to a target", NULL)
 COMMAND(WAL, "wal", cmd_wal, ARCHIVE, "status|jobs [--follow]|verify|fetch NAME DEST|push PATH",
 	"the archive of WAL: what is exposed, what goes out and comes back; one file by hand", NULL)
 COMMAND(GENERATE, "generate", cmd_missing, TOOL, "FILE", "manifest to Kubernetes objects",
