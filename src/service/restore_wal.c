@@ -404,7 +404,7 @@ wal_listen(struct restore *r, struct err *e)
 		return -1;
 	if (strlen(r->socket) >= sizeof(sa.sun_path))
 		return err_set(e, ERR_CONFIG, "too long for a socket: %s", r->socket);
-	snprintf(sa.sun_path, sizeof(sa.sun_path), "%s", r->socket);
+	memcpy(sa.sun_path, r->socket, strlen(r->socket) + 1);
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd < 0)
 		return err_sys(e, "socket");
