@@ -111,6 +111,9 @@ $(BUILD)/unit/$(1): $(BUILD)/tests/unit/$(1).o $(foreach l,$(call floors_below,$
 endef
 $(foreach t,$(patsubst tests/unit/%.c,%,$(UNIT_SRC)),$(eval $(call unit_rule,$(t))))
 
+# They run the program that stands in this build.
+$(BUILD)/unit/wal/podgres_wal_test: | $(BUILD)/podgres-wal
+
 .PHONY: check
 check: $(filter $(BUILD)/unit/$(T)%,$(UNIT_BIN)) ## unit tests; T=base/buf runs those that begin so
 	@scripts/run-unit $^

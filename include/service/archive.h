@@ -78,8 +78,7 @@ struct archive_push {
 	const char *name;       /* its last component */
 	uint64_t system_id;     /* in a segment's header it must be this; 0: not checked */
 	uint32_t segment_bytes; /* length of a segment; 0: not checked */
-	bool look;              /* also look for the name with other extensions first */
-	bool partial;           /* remove NAME.partial once the whole segment is stored */
+	bool look; /* also see to the name with other extensions, and to a NAME.partial */
 };
 
 struct archive_push_result {

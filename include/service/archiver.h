@@ -27,7 +27,7 @@ struct archiver_task {
 	uint32_t kind;
 	int32_t source; /* -1: the own store; else number in spec's externalClusters */
 	bool flag;      /* TASK_FETCH: NAME.partial will do; TASK_CATALOG: read all of it;
-			   TASK_PUSH: there may be a NAME.partial in the way */
+			   TASK_PUSH: look what stands beside it */
 	bool ahead;     /* TASK_FETCH: nobody waits for it */
 	char name[64];
 	char path[PATH_LEN];

@@ -14,7 +14,6 @@
 
 #include "base/clock.h"
 #include "base/json.h"
-#include "core/backup_info.h"
 #include "pg/wal_page.h"
 #include "service/archive.h"
 
@@ -133,17 +132,28 @@ newest_each(void *arg, const struct store_object *o, struct err *e)
 	return 0;
 }
 
-/* What a backup says; ERR_NOTFOUND: nothing. */
+/* One line is enough, in a file that may be of a backup that failed. */
+static uint64_t
+info_system_id(const char *text)
+{
+	static const char key[] = "systemid=";
+
+	for (const char *at = text; at; at = strchr(at, '\n')) {
+		at += *at == '\n';
+		if (strncmp(at, key, sizeof(key) - 1) == 0)
+			return strtoull(at + sizeof(key) - 1, NULL, 10);
+	}
+	return 0;
+}
+
+/* What the newest backup says; ERR_NOTFOUND: nothing. */
 static int
 owner_of_backup(struct archive *a, struct owner *o, struct err *e)
 {
 	AUTO(buf_deinit) struct buf text = {0};
 	char prefix[ARCHIVE_KEY_SIZE], newest[STORE_KEY_SIZE] = "";
 	const struct store_list list = {.prefix = prefix, .each = newest_each, .arg = newest};
-	AUTO(free) struct backup_info *info = calloc(1, sizeof(*info));
 
-	if (!info)
-		return err_sys(e, "read a backup's description");
 	if (archive_key(prefix, e, "%s/base/", a->server) < 0 || store_list(a->store, &list, e) < 0)
 		return -1;
 	if (!*newest)
@@ -151,9 +161,7 @@ owner_of_backup(struct archive *a, struct owner *o, struct err *e)
 	buf_init_max(&text, INFO_MAX);
 	if (owner_get(a, newest, &text, e) < 0)
 		return -1;
-	if (backup_info_parse(info, buf_str(&text), text.len, e) == 0)
-		o->system_id = info->system_id;
-	backup_info_deinit(info);
+	o->system_id = info_system_id(buf_str(&text));
 	return o->system_id ? 0 : err_set(e, ERR_NOTFOUND, "the backup does not say");
 }
 

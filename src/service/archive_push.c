@@ -17,6 +17,7 @@
 #include "sys/file.h"
 
 #define PUSH_BLOCK (256 << 10)
+#define SEGMENT_DIGITS 24
 #define PUSH_MEMORY ((size_t)64 << 20) /* compressed; what is larger is uploaded in parts */
 
 struct push {
@@ -241,64 +242,105 @@ push_conflict(struct push *p, struct archive_push_result *r, struct err *e)
 	return 0;
 }
 
-/* The same file under another extension, from before the compression was changed. */
-static int
-push_look(struct push *p, struct archive_push_result *r, struct err *e)
-{
-	for (int c = 0; c < CODECS; c++) {
-		struct store_object object;
+/* ---- what stands beside it ---- */
 
-		if ((enum codec)c == p->a->wal_codec)
-			continue;
-		if (archive_key_wal(p->key, p->a->server, p->want->name,
-			    codec_extension((enum codec)c), e) < 0)
-			return -1;
-		if (store_head(p->a->store, p->key, &object, e) == 0)
-			return push_conflict(p, r, e);
-		if (e->kind != ERR_NOTFOUND)
-			return -1;
+struct push_beside {
+	const struct push *p;
+	char other[STORE_KEY_SIZE];   /* the same file under another extension, "" for none */
+	char partial[STORE_KEY_SIZE]; /* a part of this segment */
+	bool whole;                   /* of this part, the whole segment */
+};
+
+static int
+beside_each(void *arg, const struct store_object *o, struct err *e)
+{
+	struct push_beside *b = arg;
+	const char *ours = b->p->want->name, *extension;
+	char name[ARCHIVE_NAME_SIZE];
+	struct archive_name parsed;
+
+	(void)e;
+	if (!archive_key_parse(o->key, name, &extension))
+		return 0;
+	if (strcmp(name, ours) == 0 && strcmp(o->key, b->p->key) != 0)
+		snprintf(b->other, sizeof(b->other), "%s", o->key);
+	if (strncmp(name, ours, SEGMENT_DIGITS) != 0)
+		return 0;
+	switch (archive_name_parse(name, &parsed)) {
+	case ARCHIVE_SEGMENT:
+		b->whole = true;
+		break;
+	case ARCHIVE_PARTIAL:
+		snprintf(b->partial, sizeof(b->partial), "%s", o->key);
+		break;
+	default:
+		break;
 	}
-	return archive_key_wal(
-		p->key, p->a->server, p->want->name, codec_extension(p->a->wal_codec), e);
+	return 0;
+}
+
+/* One LIST of all that begins with the segment's name. */
+static int
+push_beside(struct push *p, struct push_beside *b, struct err *e)
+{
+	char stem[ARCHIVE_NAME_SIZE], prefix[ARCHIVE_KEY_SIZE];
+	const struct store_list list = {.prefix = prefix, .each = beside_each, .arg = b};
+	bool segment = p->name.kind == ARCHIVE_SEGMENT || p->name.kind == ARCHIVE_PARTIAL;
+
+	*b = (struct push_beside){.p = p};
+	if (!p->want->look && p->name.kind != ARCHIVE_PARTIAL)
+		return 0;
+	snprintf(stem, sizeof(stem), "%.*s", segment ? SEGMENT_DIGITS : (int)sizeof(stem) - 1,
+		p->want->name);
+	if (archive_key_wal(prefix, p->a->server, stem, "", e) < 0)
+		return -1;
+	return store_list(p->a->store, &list, e);
 }
 
 /* A part of a segment beside the whole one would be restored instead of it by Barman's programs. */
 static void
-push_drop_partial(struct push *p)
+push_drop_partial(struct push *p, const struct push_beside *b)
 {
-	char name[ARCHIVE_NAME_SIZE], key[ARCHIVE_KEY_SIZE];
-	const char *keys[] = {key};
+	const char *keys[] = {b->partial};
 	struct err e;
 
-	if (p->name.kind != ARCHIVE_SEGMENT || !p->want->partial)
-		return;
-	snprintf(name, sizeof(name), "%.24s.partial", p->want->name);
-	if (archive_key_wal(key, p->a->server, name, codec_extension(p->a->wal_codec), &e) == 0)
-		(void)!store_delete(p->a->store, keys, 1, &e); /* found again by the next care */
+	if (p->name.kind == ARCHIVE_SEGMENT && b->partial[0])
+		(void)!store_delete(p->a->store, keys, 1, &e); /* our own readers know better */
 }
 
 /* ---- all of it ---- */
 
 static int
-push_run(struct push *p, struct archive_push_result *r, struct err *e)
+push_new(struct push *p, struct archive_push_result *r, struct err *e)
 {
-	int rc;
+	int rc = push_pack(p, e);
 
-	if (push_open(p, e) < 0)
-		return -1;
-	r->bytes = p->bytes;
-	if (p->want->look) {
-		rc = push_look(p, r, e);
-		if (rc < 0 || r->same)
-			return rc;
-	}
-	rc = push_pack(p, e);
 	if (rc == 0)
 		rc = push_finish(p, r, e);
-	if (rc < 0 && e->kind == ERR_CONFLICT)
+	return rc < 0 && e->kind == ERR_CONFLICT ? push_conflict(p, r, e) : rc;
+}
+
+static int
+push_run(struct push *p, struct archive_push_result *r, struct err *e)
+{
+	struct push_beside beside;
+	int rc;
+
+	if (push_open(p, e) < 0 || push_beside(p, &beside, e) < 0)
+		return -1;
+	r->bytes = p->bytes;
+	/* The next timeline's first segment repeats what a part has, so nothing is lost with it. */
+	r->same = p->name.kind == ARCHIVE_PARTIAL && beside.whole;
+	if (r->same)
+		return 0;
+	if (beside.other[0]) {
+		snprintf(p->key, sizeof(p->key), "%s", beside.other);
 		rc = push_conflict(p, r, e);
+	} else {
+		rc = push_new(p, r, e);
+	}
 	if (rc == 0)
-		push_drop_partial(p);
+		push_drop_partial(p, &beside);
 	return rc;
 }
 

@@ -299,7 +299,7 @@ push_item(struct archiver *a, struct queue_item *it)
 	}
 	snprintf(task.name, sizeof(task.name), "%s", it->name);
 	/* The first ones may meet what an earlier life or another instance left there. */
-	task.flag = a->drain.on || a->health.stored < PUSH_WARY;
+	task.flag = a->health.stored < PUSH_WARY;
 	task.deadline_ns = now + (PUSH_DEADLINE_MS + it->bytes / PUSH_BYTES_MS) * MS_NS;
 	job = archiver_job_begin(a, it->name, false, !it->asked);
 	queue_set(it, QUEUE_RUNNING, now);

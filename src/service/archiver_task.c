@@ -127,8 +127,7 @@ task_push(struct archive *a, const struct archiver_task *task, struct archiver_d
 			    .name = task->name,
 			    .system_id = task->system_id,
 			    .segment_bytes = task->segment_bytes,
-			    .look = task->flag,
-			    .partial = task->flag},
+			    .look = task->flag},
 		    &r, e) < 0)
 		return -1;
 	done->same = r.same;
