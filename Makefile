@@ -38,7 +38,7 @@ HARDEN := -fPIE -fstack-protector-strong -fstack-clash-protection -U_FORTIFY_SOU
 OPT ?= -O2 -g
 # The command line, decisions and the preparation of files run seldom: there, small counts more than
 # fast, since the limit on the binary is for all of it.
-SMALL_LAYERS := src/cmd/% src/core/% src/pg/% src/net/% src/service/% src/store/s3% src/store/store%
+SMALL_LAYERS := src/cmd/% src/core/% src/pg/% src/net/% src/service/% src/store/%
 SMALL = $(if $(filter -O2,$(OPT)),-Os)
 CPPFLAGS_ALL := -D_GNU_SOURCE -DPODGRES_VERSION='"$(VERSION)"' -iquote include $(CPPFLAGS)
 # C without exceptions needs no unwind tables at run time (70 kB); debuggers read those of -g.
