@@ -1,6 +1,10 @@
 /*
  * s3_put - one object, only if nothing else stands under its key, and checked.
  *
+ * If-None-Match keeps writers apart, but there are stores that refuse it and others that ignore it.
+ * The first conditional put of a struct store finds out: it looks whether something stands there,
+ * writes, and writes once more, which must be refused.  From then on a put is one request.
+ *
  * Whether the store compares the digest that was signed with what it got is asked once
  * (s3_learn()).  If it does, an answer with an ETag is enough, and a put is one request.  If not,
  * the ETag is compared with the MD5 of the body, and where an ETag is something else, the object is
@@ -186,41 +190,63 @@ refuses_condition(const struct put *p, const struct err *e)
 					  strcmp(p->code, "InvalidRequest") == 0));
 }
 
-/* It may have been something else that was refused: known once it goes without. */
 static int
-without_condition(struct s3 *s, struct put *p, enum store_outcome *outcome, struct err *e)
+with_condition(struct s3 *s, struct put *p, enum store_outcome *outcome, struct err *e)
 {
-	if (look_and_send(s, p, outcome, e))
-		return -1;
-	if (*outcome == STORE_STORED)
+	bool missing = true;
+
+	for (int i = 0; i < 3 && missing; i++) {
+		*outcome = STORE_STORED;
+		if (send(s, p, true, e) == 0)
+			return 0;
+		if (e->kind != ERR_CONFLICT || judge_other(s, p, outcome, &missing, e))
+			return -1;
+	}
+	return missing ? err_set(e, ERR_REMOTE,
+				 "put %s: the store says that it is there, and that it is not",
+				 p->put->key)
+		       : 0;
+}
+
+/* The object stands there with these bytes: a store that takes it once more ignores the condition,
+ * and would replace anything.  Asked once, since the same bytes do no harm. */
+static void
+learn_condition(struct s3 *s, struct put *p)
+{
+	struct err e;
+
+	if (send(s, p, true, &e) == 0 || refuses_condition(p, &e))
 		s->create = S3_CANNOT;
+	else if (e.kind == ERR_CONFLICT)
+		s->create = S3_CAN;
+}
+
+/* The first one: nothing is known of the store, so that it is looked at before. */
+static int
+first_create(struct s3 *s, struct put *p, enum store_outcome *outcome, struct err *e)
+{
+	bool missing;
+
+	if (judge_other(s, p, outcome, &missing, e))
+		return -1;
+	if (missing && with_condition(s, p, outcome, e)) {
+		/* Perhaps something else was refused: known once it goes without. */
+		if (!refuses_condition(p, e) || send(s, p, false, e))
+			return -1;
+		s->create = S3_CANNOT;
+		return 0;
+	}
+	learn_condition(s, p);
 	return 0;
 }
 
 static int
 create(struct s3 *s, struct put *p, enum store_outcome *outcome, struct err *e)
 {
-	bool missing = true;
-
-	for (int i = 0; i < 3 && missing; i++) {
-		if (s->create == S3_CANNOT)
-			return look_and_send(s, p, outcome, e);
-		*outcome = STORE_STORED;
-		if (send(s, p, true, e) == 0)
-			return 0;
-		if (s->create == S3_UNKNOWN && refuses_condition(p, e))
-			return without_condition(s, p, outcome, e);
-		if (e->kind != ERR_CONFLICT)
-			return -1;
-		s->create = S3_CAN;
-		if (judge_other(s, p, outcome, &missing, e))
-			return -1;
-	}
-	return missing ? err_set(e, ERR_REMOTE,
-				 "put %s: the store says that it is there, and that "
-				 "it is not",
-				 p->put->key)
-		       : 0;
+	if (s->create == S3_UNKNOWN)
+		return first_create(s, p, outcome, e);
+	return s->create == S3_CAN ? with_condition(s, p, outcome, e)
+				   : look_and_send(s, p, outcome, e);
 }
 
 int

@@ -83,6 +83,16 @@ other_bytes_under_the_name_are_a_conflict(void **state)
 	rig_deinit(&r);
 }
 
+#define GONE "HTTP/1.1 404 Not Found\r\nx-amz-request-id: t\r\n\r\n"
+
+static void
+look_first(struct rig *r)
+{
+	rig_checks(r);
+	rig_raw(r, GONE, RIG_CLOSE);
+	rig_error(r, "404 Not Found", "NoSuchKey"); /* in words: it is not the bucket */
+}
+
 static void
 without_conditional_writes_it_looks_first_and_remembers_that(void **state)
 {
@@ -91,26 +101,65 @@ without_conditional_writes_it_looks_first_and_remembers_that(void **state)
 
 	(void)state;
 	rig_init(&r);
-	rig_checks(&r);
+	look_first(&r);
 	rig_error(&r, "501 Not Implemented", "NotImplemented");
-	for (int i = 0; i < 2; i++) {
-		rig_raw(&r, "HTTP/1.1 404 Not Found\r\nx-amz-request-id: t\r\n\r\n", RIG_CLOSE);
-		if (i == 0) /* nothing has shown the bucket yet: a GET tells what is missing */
-			rig_error(&r, "404 Not Found", "NoSuchKey");
-		rig_answer(&r, "200 OK", ETAG, "");
-	}
-	rig_start(&r);
+	rig_answer(&r, "200 OK", ETAG, "");
+	rig_raw(&r, GONE, RIG_CLOSE);
+	rig_answer(&r, "200 OK", ETAG, "");
+	rig_start_new(&r, (struct store_spec){.region = ""});
 	for (int i = 0; i < 2; i++) {
 		assert_good(&r, rig_put(&r, true, &o));
 		assert_int_equal(o, STORE_STORED);
 	}
 	assert_int_equal(r.asked->n, 7);
-	assert_asked(&r, 2, "HEAD /bucket/path/k");
-	assert_asked(&r, 3, "GET /bucket/path/k");
+	assert_asked(&r, 1, "HEAD /bucket/path/k");
+	assert_asked(&r, 3, "if-none-match");
 	assert_asked(&r, 4, "PUT /bucket/path/k");
 	assert_null(strstr(r.asked->head[4], "if-none-match"));
 	assert_asked(&r, 5, "HEAD /bucket/path/k");
 	assert_asked(&r, 6, "PUT /bucket/path/k");
+	assert_null(strstr(r.asked->head[6], "if-none-match"));
+	rig_deinit(&r);
+}
+
+static void
+a_store_that_ignores_conditions_is_found_out_before_it_does_harm(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	look_first(&r);
+	rig_answer(&r, "200 OK", ETAG, "");
+	rig_answer(&r, "200 OK", ETAG, ""); /* must have been refused */
+	rig_raw(&r, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n" META "\r\n", RIG_KEEP);
+	rig_start_new(&r, (struct store_spec){.region = ""});
+	assert_good(&r, rig_put(&r, true, NULL));
+	assert_int_equal(rig_put(&r, true, NULL), -1);
+	assert_int_equal(r.e.kind, ERR_CONFLICT);
+	assert_int_equal(r.asked->n, 6);
+	rig_deinit(&r);
+}
+
+static void
+a_store_with_conditions_is_believed_after_it_refused_once(void **state)
+{
+	enum store_outcome o;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	look_first(&r);
+	rig_answer(&r, "200 OK", ETAG, "");
+	rig_error(&r, "412 Precondition Failed", "PreconditionFailed");
+	rig_answer(&r, "200 OK", ETAG, "");
+	rig_start_new(&r, (struct store_spec){.region = ""});
+	for (int i = 0; i < 2; i++) {
+		assert_good(&r, rig_put(&r, true, &o));
+		assert_int_equal(o, STORE_STORED);
+	}
+	assert_int_equal(r.asked->n, 6);
+	assert_asked(&r, 5, "if-none-match: *");
 	rig_deinit(&r);
 }
 
@@ -284,16 +333,14 @@ tags_that_the_store_cannot_do_are_named(void **state)
 
 	(void)state;
 	rig_init(&r);
-	rig_checks(&r);
+	look_first(&r);
 	rig_error(&r, "501 Not Implemented", "NotImplemented"); /* condition or tags? */
-	rig_raw(&r, "HTTP/1.1 404 Not Found\r\nx-amz-request-id: t\r\n\r\n", RIG_CLOSE);
-	rig_error(&r, "404 Not Found", "NoSuchKey");
 	rig_error(&r, "501 Not Implemented", "NotImplemented");
-	rig_start_with(&r, (struct store_spec){.tag = &tag, .tags = 1});
+	rig_start_new(&r, (struct store_spec){.tag = &tag, .tags = 1});
 	assert_int_equal(rig_put(&r, true, NULL), -1);
 	assert_int_equal(r.e.kind, ERR_CONFIG);
 	assert_non_null(strstr(r.e.msg, "tags"));
-	assert_asked(&r, 1, "x-amz-tagging: a%20b=c%26d");
+	assert_asked(&r, 3, "x-amz-tagging: a%20b=c%26d");
 	rig_deinit(&r);
 }
 
@@ -329,6 +376,8 @@ main(void)
 		cmocka_unit_test(the_same_bytes_under_the_name_are_success),
 		cmocka_unit_test(other_bytes_under_the_name_are_a_conflict),
 		cmocka_unit_test(without_conditional_writes_it_looks_first_and_remembers_that),
+		cmocka_unit_test(a_store_that_ignores_conditions_is_found_out_before_it_does_harm),
+		cmocka_unit_test(a_store_with_conditions_is_believed_after_it_refused_once),
 		cmocka_unit_test(
 			a_store_that_does_not_check_is_checked_by_etag_and_damage_is_taken_away),
 		cmocka_unit_test(what_can_be_tried_again_is),

@@ -226,9 +226,9 @@ rig_listen(struct rig *r)
 	}
 }
 
-/* The server with the answers so far, and a store over it. */
+/* The server with the answers so far, and a store over it, of which nothing is known. */
 static void
-rig_start_with(struct rig *r, struct store_spec spec)
+rig_start_new(struct rig *r, struct store_spec spec)
 {
 	if (r->listener < 0)
 		rig_listen(r);
@@ -238,6 +238,14 @@ rig_start_with(struct rig *r, struct store_spec spec)
 	spec.total_ms = spec.total_ms ? spec.total_ms : 10000;
 	if (store_open(&r->store, &spec, &r->e))
 		fail_msg("%s", r->e.msg);
+}
+
+/* The same, with conditional writes. */
+static void
+rig_start_with(struct rig *r, struct store_spec spec)
+{
+	rig_start_new(r, spec);
+	((struct s3 *)r->store->state)->create = S3_CAN;
 }
 
 static void
