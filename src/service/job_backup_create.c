@@ -165,12 +165,29 @@ backup_connect(struct backup_job *b, struct err *e)
 	return 0;
 }
 
+/* Whole and incremental backups lie in two folders and have one row of IDs.  1: it is free. */
+static int
+backup_id_free(struct backup_job *b, struct err *e)
+{
+	struct store_object o;
+	char key[ARCHIVE_KEY_SIZE];
+
+	if (archive_key(key, e, "%s/%sbase/%s/backup.info", b->archive->server,
+		    b->wish.incremental ? "" : "podgres/", b->info.id) < 0)
+		return -1;
+	if (store_head(b->archive->store, key, &o, e) == 0)
+		return 0;
+	return e->kind == ERR_NOTFOUND ? 1 : -1;
+}
+
 /* Two backups cannot have one ID: whoever comes second takes a later second. */
 static int
 backup_claim(struct backup_job *b, struct err *e)
 {
 	const struct run_options *opt = b->j->opt;
 	struct backup_info *info = &b->info;
+	bool taken;
+	int rc;
 
 	for (int i = 0;; i++) {
 		info->begin_us = clock_wall_us();
@@ -178,15 +195,21 @@ backup_claim(struct backup_job *b, struct err *e)
 		if (archive_key(b->folder, e, "%s/%sbase/%s/", b->archive->server,
 			    b->wish.incremental ? "podgres/" : "", info->id) < 0)
 			return -1;
+		rc = backup_id_free(b, e);
+		if (rc < 0)
+			return -1;
+		taken = rc == 0;
 		info->status = BACKUP_STARTED;
 		snprintf(info->running_pod, sizeof(info->running_pod), "%s", opt->pod_name);
 		snprintf(info->running_session, sizeof(info->running_session), "%s",
 			opt->session_id);
-		b->stored = true; /* perhaps, whatever the answer is */
-		if (backup_info_store(b, b->archive, true, e) == 0)
+		b->stored = !taken; /* perhaps, whatever the answer is */
+		if (!taken && backup_info_store(b, b->archive, true, e) == 0)
 			break;
-		if (e->kind != ERR_CONFLICT || i >= ID_TRIES)
+		if (!taken && e->kind != ERR_CONFLICT)
 			return -1;
+		if (i >= ID_TRIES)
+			return err_set(e, ERR_BUSY, "other backups take every ID");
 		b->stored = false;
 		if (backup_pause(b, 1100, e) < 0)
 			return -1;

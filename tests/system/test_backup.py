@@ -259,7 +259,7 @@ def test_incremental_backups_build_a_chain_that_combines(t):
     eq(target.archive("pod").backups(), [full], "what Barman sees")
     pod.kill()
     parts = [unpack(t, where, f"part{i}") for i, where in enumerate(chain)]
-    out = t.path("combined")
+    out = t.folder("combined") + "/data"
     t.as_postgres(t.bindir + "/pg_combinebackup", *parts, "-o", out)
     conf_of_a_plain_server(out)
     open(out + "/recovery.signal", "w").close()
