@@ -24,6 +24,13 @@ int archive_part_put(struct archive *a, const struct archive_part *part, struct 
  */
 int archive_parts_fetch(
 	struct archive *a, const struct archive_fetch *want, uint32_t *to, struct err *e) MUSTCHECK;
+/*
+ * archive_fetch(), and for a recovery what there is of a segment that is not whole.  Only when
+ * somebody waits for it: parts grow, and fetched ahead they would be old when replay comes to them;
+ * then ERR_STATE.  Not for a standby, which would take their end for that of the archive.
+ */
+int archive_fetch_or_parts(struct archive *a, const struct archive_fetch *want, bool ahead,
+	int64_t *stored_bytes, struct err *e) MUSTCHECK;
 /* Removes the parts of every segment that ends at or before lsn on this timeline or an older one.
  * count may be NULL. */
 struct archive_parts_old {

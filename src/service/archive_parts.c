@@ -9,6 +9,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "base/log.h"
 #include "pg/wal_page.h"
 #include "sys/file.h"
 
@@ -233,6 +234,26 @@ archive_parts_fetch(
 		return -1;
 	}
 	*to = f.part[n - 1].to;
+	return 0;
+}
+
+int
+archive_fetch_or_parts(struct archive *a, const struct archive_fetch *want, bool ahead,
+	int64_t *stored_bytes, struct err *e)
+{
+	struct archive_name name;
+	uint32_t to;
+
+	if (archive_fetch(a, want, stored_bytes, e) == 0)
+		return 0;
+	if (e->kind != ERR_NOTFOUND || archive_name_parse(want->name, &name) != ARCHIVE_SEGMENT)
+		return -1;
+	if (ahead)
+		return err_set(e, ERR_STATE, "%s is not whole yet", want->name);
+	if (archive_parts_fetch(a, want, &to, e) < 0)
+		return -1;
+	log_info("the end of WAL was put together from its parts", F_STR("segment", want->name),
+		F_INT("bytes", to));
 	return 0;
 }
 

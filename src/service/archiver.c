@@ -166,7 +166,6 @@ ring_start(struct archiver *a)
 		ring_next(a->ring, &task, &ahead)) {
 		uint64_t job = archiver_job_begin(a, task.name, true, ahead);
 
-		task.ahead = ahead;
 		if (!task.deadline_ns)
 			task.deadline_ns = clock_boot_ns() + FETCH_DEADLINE_MS * MS_NS;
 		if (archiver_start(a, WORKER_FETCH, &task, job, &e) == 0)

@@ -80,6 +80,7 @@ ring_next(struct ring *r, struct archiver_task *task, bool *ahead)
 		.kind = TASK_FETCH,
 		.source = r->spec.source[s->source],
 		.flag = true, /* a partial one is better than none */
+		.ahead = !ring_awaited(r, s),
 		.system_id = r->spec.system_id,
 		.segment_bytes = r->spec.segment_bytes,
 		.deadline_ns = r->now_ns + ms * MS_NS};
@@ -89,7 +90,7 @@ ring_next(struct ring *r, struct archiver_task *task, bool *ahead)
 	else
 		memcpy(task->path, s->path, sizeof(task->path));
 	if (ahead)
-		*ahead = !ring_awaited(r, s);
+		*ahead = task->ahead;
 	return true;
 }
 

@@ -4,7 +4,6 @@
  * Process: a worker, forked from the archiver.  It gives up everything of the service but its end
  * of the socket and the log, dies with the service, and opens a store when the first task names it.
  */
-#include "service/archive_parts.h"
 #include "service/archiver_impl.h"
 
 #include <fcntl.h>
@@ -136,34 +135,9 @@ task_push(struct archive *a, const struct archiver_task *task, struct archiver_d
 	return 0;
 }
 
-/*
- * A recovery of a new cluster asked for a segment that is not there: it may stand there in parts.
- * Only for one that is waited for, since parts grow: fetched ahead they would be old when replay
- * comes to them.  A standby never gets parts, as it would take their end for that of the archive.
- */
 static int
-task_parts(const struct task_worker *w, struct archive *a, const struct archive_fetch *fetch,
-	const struct archiver_task *task, struct err *e)
-{
-	char path[PATH_LEN + 32];
-	struct archive_name name;
-	uint32_t to;
-
-	snprintf(path, sizeof(path), "%s/global/pg_control", w->a->s->opt->pgdata);
-	if (archive_name_parse(task->name, &name) != ARCHIVE_SEGMENT || access(path, F_OK) == 0)
-		return -1;
-	if (task->ahead)
-		return err_set(e, ERR_STATE, "%s is not whole yet", task->name);
-	if (archive_parts_fetch(a, fetch, &to, e) < 0)
-		return -1;
-	log_info("the end of WAL was put together from its parts", F_STR("segment", task->name),
-		F_INT("bytes", to));
-	return 0;
-}
-
-static int
-task_fetch(const struct task_worker *w, struct archive *a, const struct archiver_task *task,
-	struct archiver_done *done, struct err *e)
+task_fetch(struct archive *a, const struct archiver_task *task, struct archiver_done *done,
+	struct err *e)
 {
 	const struct archive_fetch fetch = {.name = task->name,
 		.path = task->path,
@@ -171,9 +145,7 @@ task_fetch(const struct task_worker *w, struct archive *a, const struct archiver
 		.segment_bytes = task->segment_bytes,
 		.partial = task->flag};
 
-	if (archive_fetch(a, &fetch, &done->stored_bytes, e) == 0)
-		return 0;
-	return e->kind == ERR_NOTFOUND ? task_parts(w, a, &fetch, task, e) : -1;
+	return archive_fetch(a, &fetch, &done->stored_bytes, e);
 }
 
 static int
@@ -218,7 +190,7 @@ task_run(struct task_worker *w, const struct archiver_task *task, struct archive
 	case TASK_PUSH:
 		return task_push(a, task, done, e);
 	case TASK_FETCH:
-		return task_fetch(w, a, task, done, e);
+		return task_fetch(a, task, done, e);
 	case TASK_OWNER:
 		return task_owner(w, a, task, e);
 	case TASK_CATALOG:

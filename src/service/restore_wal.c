@@ -18,6 +18,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "service/archive_parts.h"
 #include "service/archiver_ring.h"
 #include "service/restore.h"
 
@@ -67,7 +68,7 @@ wal_fetch(struct archive *a, const struct archiver_task *t, struct archiver_done
 		.partial = t->flag};
 	struct err e = {0};
 
-	if (archive_fetch(a, &fetch, &d->stored_bytes, &e) == 0) {
+	if (archive_fetch_or_parts(a, &fetch, t->ahead, &d->stored_bytes, &e) == 0) {
 		d->bytes = t->segment_bytes;
 		return;
 	}

@@ -127,3 +127,29 @@ def test_a_killed_receiver_and_a_crash_begin_a_new_run(t):
     pod.wait_ready()
     segment = arrives(pod, target, 30)
     ok(len({p[0] for p in parts(target, segment)}) >= 1, "runs")
+
+
+def recovery(target, name, source="pod"):
+    """A manifest of a new cluster that is recovered from the archive of another."""
+    return ("apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\n"
+            f"metadata:\n  name: {name}\nspec:\n  instances: 1\n  bootstrap:\n    recovery:\n      source: {source}\n"
+            "  externalClusters:\n  - name: " + source + "\n" + target.object_store(4, "compression: gzip, maxParallel: 2"))
+
+
+@test(seconds=120, tags=["versions"])
+def test_a_disk_that_is_lost_costs_no_more_than_the_interval(t):
+    target, pod = start(t)
+    pod.cli("backup", "create", "--immediate", seconds=60)
+    pod.psql("CREATE TABLE IF NOT EXISTS c (t text)")
+    for _ in range(3):
+        walgen.fill(pod, 1, 1 << 20)
+    for n in range(7):
+        pod.psql(f"INSERT INTO c VALUES ('row {n}')")
+    segment = arrives(pod, target, 10)
+    pod.kill()
+    ok(segment not in target.archive("pod").segments(), "the last segment is in the archive in parts only")
+    again = t.pod("again", manifest=recovery(target, "again"))
+    again.start()
+    again.wait_ready(60)
+    eq(again.psql("SELECT count(*) FROM c WHERE t LIKE 'row %'"), "7", "rows of the segment that was never whole")
+    ok(again.logged("the end of WAL was put together from its parts"), "said in the log")
