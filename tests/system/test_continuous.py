@@ -139,7 +139,7 @@ def recovery(target, name, source="pod"):
 @test(seconds=120, tags=["versions"])
 def test_a_disk_that_is_lost_costs_no_more_than_the_interval(t):
     target, pod = start(t)
-    pod.cli("backup", "create", "--immediate", seconds=60)
+    until(lambda: pod.cli("backup", "create", "--immediate", seconds=60, check=False).returncode == 0, 60, "a base backup")
     pod.psql("CREATE TABLE IF NOT EXISTS c (t text)")
     for _ in range(3):
         walgen.fill(pod, 1, 1 << 20)
