@@ -86,6 +86,7 @@ struct sv {
 	bool want_prepare; /* a prepare waits for the main lane */
 	bool want_promote; /* the promote file waits for the side lane */
 	bool want_space;   /* a look for space waits for the side lane */
+	int64_t prune_ns;  /* when retention is applied next, boot time */
 	bool want_sweep;   /* a backup may have died: what it left in the store is to go */
 	bool prepared;     /* this life has begun: from now on no failure ends it */
 	/* postgres */
@@ -164,6 +165,7 @@ void sv_backup_start(struct sv *sv, const struct order *o);
 void sv_backup_done(struct sv *sv, const struct sv_job *job, const struct job_report *r);
 void sv_backup_end(struct sv *sv);  /* postgres is going: no backup goes on */
 void sv_backup_tick(struct sv *sv); /* once a second */
+void sv_prune_done(struct sv *sv);
 
 /* sv_drain.c */
 void sv_drain_init(struct sv *sv);

@@ -23,6 +23,7 @@
 #define ORDER_KNOWN_MS (2 * SEC_MS)
 #define ORDER_POLL_MIN_MS 20
 #define ORDER_POLL_MAX_MS 250
+#define ORDER_BUSY_MS (60 * SEC_MS)
 
 /* ---- watching ---- */
 
@@ -93,6 +94,12 @@ order_line_end(struct order_watch *w)
 	w->line = false;
 }
 
+static bool
+order_patient(const struct order_watch *w)
+{
+	return clock_boot_ns() - w->started_ns < ORDER_BUSY_MS * MS_NS;
+}
+
 /* Asks until there is an answer; the manager may be between two api processes. */
 static int
 order_ask(struct order_watch *w, const struct ctl_call *call, struct reply *r, struct err *e)
@@ -111,8 +118,10 @@ order_ask(struct order_watch *w, const struct ctl_call *call, struct reply *r, s
 		if (left <= 0 || (e->kind == ERR_REMOTE && e->code == ENOENT) ||
 			e->kind == ERR_DENIED || e->kind == ERR_INVALID)
 			return e->kind ? -1 : 0;
-		if (pause > ORDER_POLL_MAX_MS)
+		/* A manager that says it is busy, with what is soon over, is waited for longer. */
+		if (pause > ORDER_POLL_MAX_MS && (e->kind || r->status != 503 || !order_patient(w)))
 			return e->kind ? -1 : 0;
+		pause = pause > ORDER_POLL_MAX_MS ? ORDER_POLL_MAX_MS : pause;
 		reply_deinit(r);
 		*e = (struct err){0};
 		order_sleep(pause);

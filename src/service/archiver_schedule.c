@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "service/zone.h"
 #include "sys/file.h"
 
 #define MARKS_MAX (64 << 10)
@@ -87,7 +88,10 @@ item_set(struct archiver_schedule_item *to, const struct spec_schedule *s, const
 	}
 	if (!to->last_us)
 		to->last_us = wall_us;
-	to->due_us = schedule_next(&to->when, to->last_us);
+	to->due_us = schedule_next_in(&to->when, to->last_us, zone_offset, NULL);
+	if (!to->due_us)
+		log_error("a schedule never comes: no such day, or no such time zone here",
+			F_STR("name", to->name), F_STR("schedule", s->schedule));
 }
 
 /* What is being asked just now goes on being asked. */
@@ -197,7 +201,8 @@ archiver_schedule_tick(struct archiver_schedule *a, const struct archiver_schedu
 		if (i->suspend || !item_is_ours(i, now)) {
 			/* Not made up for when that ends. */
 			if (!i->once)
-				i->due_us = schedule_next(&i->when, now->wall_us);
+				i->due_us =
+					schedule_next_in(&i->when, now->wall_us, zone_offset, NULL);
 			continue;
 		}
 		if (now->ready && i->again_us <= now->wall_us)
@@ -223,7 +228,7 @@ archiver_schedule_reply(
 		}
 		i->again_us = 0;
 		i->last_us = wall_us;
-		i->due_us = i->once ? 0 : schedule_next(&i->when, wall_us);
+		i->due_us = i->once ? 0 : schedule_next_in(&i->when, wall_us, zone_offset, NULL);
 		marks_write(a);
 		return true;
 	}

@@ -15,6 +15,7 @@
 #include "service/sv.h"
 
 #define BACKUP_KILL_MS 10000
+#define PRUNE_EVERY_NS (30 * 60 * SEC_MS * MS_NS)
 
 static enum archive_state
 archive_state(const struct sv *sv)
@@ -40,6 +41,8 @@ sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply
 	else if (state != ARCHIVE_STATE_OK)
 		sv_refuse(r, ERR_UNMET,
 			"the archive is not in order: podgres wal status says what is wrong");
+	else if (job->proc && job->id == JOB_PRUNE)
+		sv_refuse(r, ERR_BUSY, "old backups are being deleted just now");
 	else if (job->proc || sv->want_sweep)
 		sv_refuse(r, ERR_BUSY, "what an earlier backup left is being cleared away first");
 	else if (sv->stopping_pg || !sv->pg_accepted || sv->st.pg_phase != PG_PHASE_ACCEPTING)
@@ -99,12 +102,23 @@ sv_backup_done(struct sv *sv, const struct sv_job *job, const struct job_report 
 	} else {
 		/* It says so itself when it could not clear up behind itself. */
 		sv->want_sweep = r->outcome != JOB_OUT_OK && !r->clean;
+		sv->prune_ns = 0;
 		if (op)
 			backup_show(op, r);
 		sv_op_finish(sv, ORDER_BACKUP,
 			r->outcome == JOB_OUT_OK ? ERR_NONE : (enum err_kind)r->err_kind,
 			r->outcome == JOB_OUT_OK ? NULL : r->error);
 	}
+	channel_msg_init(&msg, MSG_CATALOG, 0, NULL, 0);
+	sv_tell(sv, SERVICE_ARCHIVER, &msg);
+}
+
+/* What went wrong the job has said itself; it is tried again in its turn. */
+void
+sv_prune_done(struct sv *sv)
+{
+	struct channel_msg msg;
+
 	channel_msg_init(&msg, MSG_CATALOG, 0, NULL, 0);
 	sv_tell(sv, SERVICE_ARCHIVER, &msg);
 }
@@ -147,9 +161,17 @@ sv_backup_tick(struct sv *sv)
 		backup_show(op, &r);
 		sv_publish(sv);
 	}
-	if (!sv->want_sweep || job->proc || sv->want_stop || sv->stopping_pg ||
-		archive_state(sv) != ARCHIVE_STATE_OK)
+	if (job->proc || sv->want_stop || sv->stopping_pg)
 		return;
-	sv->want_sweep = false;
-	sv_job_start(sv, SV_BACKUP, JOB_BACKUP, (const char *[]){"sweep"}, 1);
+	if (!sv->want_sweep && (sv->st.state != FSM_PRIMARY || clock_boot_ns() < sv->prune_ns))
+		return;
+	if (archive_state(sv) != ARCHIVE_STATE_OK)
+		return;
+	if (sv->want_sweep) {
+		sv->want_sweep = false;
+		sv_job_start(sv, SV_BACKUP, JOB_BACKUP, (const char *[]){"sweep"}, 1);
+		return;
+	}
+	sv->prune_ns = clock_boot_ns() + PRUNE_EVERY_NS;
+	sv_job_start(sv, SV_BACKUP, JOB_PRUNE, NULL, 0);
 }

@@ -260,6 +260,9 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 	case JOB_BACKUP:
 		sv_backup_done(sv, &was, &r);
 		break;
+	case JOB_PRUNE:
+		sv_prune_done(sv);
+		break;
 	case JOB_NONE:
 	case JOBS:
 		break;

@@ -25,7 +25,7 @@ def on_a_new_timeline(pod):
     open(pod.pgdata + "/standby.signal", "w").close()
     subprocess.run(["chown", "postgres:postgres", pod.pgdata + "/standby.signal"], check=True)
     pod.start()
-    until(lambda: pod.status()["state"] == "STANDBY", 60, "a standby")
+    until(lambda: pod.status()["state"].lower() == "standby", 60, "a standby")
     pod.order("promote", seconds=40)
     pod.wait_ready()
 

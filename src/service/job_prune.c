@@ -1,0 +1,19 @@
+/*
+ * job_prune - deletes from the own archive what the manifest's retentionPolicy lets go.
+ *
+ * Process: the job `prune`, in the lane of base backups, on a primary: after each backup, and every
+ * half hour.  Ended in the middle it leaves nothing that the next one does not take away.
+ */
+#include "service/archive_prune.h"
+#include "service/service.h"
+#include "service/spec_file.h"
+
+int
+job_prune_main(struct job *j, struct err *e)
+{
+	AUTO(spec_free) struct spec *spec = NULL;
+
+	if (spec_file_load(&spec, j->opt, NULL, e) < 0)
+		return -1;
+	return archive_prune_by_policy(spec, j->opt, e);
+}
