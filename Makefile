@@ -289,6 +289,10 @@ install: all ## install under DESTDIR= PREFIX=
 demo: ## a supervised PostgreSQL in ./.demo: status, query, fence, promote; leaves it running
 	+@MAKE='$(MAKE)' BUILD='$(BUILD)' scripts/demo
 
+.PHONY: demo-pitr
+demo-pitr: ## a bad migration at 13:42, and a recovery to 13:41; a minute, leaves nothing behind
+	+@MAKE='$(MAKE)' BUILD='$(BUILD)' scripts/demo-pitr
+
 .PHONY: demo-stop
 demo-stop: ## end what `make demo` left running
 	@scripts/demo-stop
