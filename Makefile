@@ -25,7 +25,7 @@ LAYERS := cmd deploy service store pg net sys core base
 # libpq and libmicrohttpd are loaded by the one service that uses them (src/sys/dynlib.c): linking
 # them would cost every process more than a megabyte of relocated pages.
 LINK_PKGS := libcjson yaml-0.1 zlib
-HEADER_PKGS := libpq libmicrohttpd gnutls
+HEADER_PKGS := libpq libmicrohttpd gnutls libcurl
 PKG_CFLAGS := $(shell $(PKG_CONFIG) --cflags $(LINK_PKGS) $(HEADER_PKGS) 2>/dev/null)
 PKG_LIBS := $(shell $(PKG_CONFIG) --libs $(LINK_PKGS) 2>/dev/null)
 
