@@ -21,7 +21,7 @@ def primary(t, mb, parallel=4):
     return target, pod
 
 
-def standby(t, target, pod, name="standby", parallel=4):
+def standby(t, target, pod, name="standby", port=5433, parallel=4):
     """A copy of the primary's data that knows the archive and no server."""
     pgdata = t.standby_of(pod, name)
     conf = pgdata + "/postgresql.auto.conf"
@@ -29,7 +29,7 @@ def standby(t, target, pod, name="standby", parallel=4):
         lines = [line for line in f if "primary_conninfo" not in line]
     with open(conf, "w") as f:
         f.writelines(lines)
-    other = t.pod(name, pgdata=pgdata, port=5433, http_port=8100,
+    other = t.pod(name, pgdata=pgdata, port=port, http_port=port + 2667,
                   env={"CLUSTER_NAME": "pod", "PODGRES_SECRETS_DIR": t.path("secrets")},
                   manifest=target.manifest(wal=f"compression: gzip, maxParallel: {parallel}", spec=KEEP))
     return other
@@ -172,9 +172,7 @@ def test_damaged_objects_are_never_served(t):
 @test(tags=["versions"], seconds=180)
 def test_a_standby_goes_over_to_the_new_timeline_and_takes_nothing_of_the_old(t):
     target, pod, other, _ = follows(t, 1, 6)
-    third = standby(t, target, pod, "third")
-    third.port, third.http_port = 5434, 8200
-    third.extra_env["PGPORT"] = "5434"
+    third = standby(t, target, pod, "third", port=5434)
     old = pod.psql("SELECT pg_walfile_name(pg_current_wal_lsn())")
     walgen.switch(pod)
     until(lambda: old in target.archive("pod").segments(), 60, f"{old} is archived")
