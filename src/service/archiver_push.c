@@ -355,6 +355,8 @@ push_stored(struct archiver *a, struct queue_item *it, const struct archiver_don
 	archiver_store_worked(a);
 	a->health.stored++;
 	f->archived++;
+	if (a->ring)
+		ring_stored(a->ring, it->name);
 	f->bytes_read += (uint64_t)done->bytes;
 	f->bytes_stored += (uint64_t)done->stored_bytes;
 	f->last_archived_wall_us = clock_wall_us();

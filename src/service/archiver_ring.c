@@ -25,6 +25,14 @@ ring_absent_known(const struct ring *r, const char *name)
 	return false;
 }
 
+void
+ring_stored(struct ring *r, const char *name)
+{
+	for (int i = 0; i < RING_ABSENTS; i++)
+		if (strcmp(r->absent[i].name, name) == 0)
+			r->absent[i].until_ns = 0;
+}
+
 /* ---- folders ---- */
 
 static void

@@ -72,6 +72,11 @@ absence_is_remembered_for_two_seconds(void **state)
 	assert_int_equal(w.fetches, 4);
 	wait_s(&w, 1.1);
 	assert_int_equal(get(&w, name_of(1, 5), NULL), RING_SERVED);
+	put(&w, 0, "00000002.history", HAS);
+	assert_int_equal(get(&w, "00000003.history", NULL), RING_ABSENT);
+	put(&w, 0, "00000003.history", HAS);
+	ring_stored(w.ring, "00000003.history"); /* by this archiver itself */
+	assert_int_equal(get(&w, "00000003.history", NULL), RING_SERVED);
 	ring_gone(&w);
 }
 
