@@ -103,6 +103,7 @@ struct archiver_gaps {
 	size_t n;
 	uint64_t task; /* the one under way */
 	bool loaded;
+	int64_t order_ns; /* a new base backup is not asked for before */
 };
 
 /* The receiver of backup.continuous. */
@@ -218,6 +219,9 @@ void archiver_gap_start(struct archiver *a);
 void archiver_gap_done(
 	struct archiver *a, const struct archiver_worker *w, const struct archiver_done *done);
 void archiver_gap_load(struct archiver *a);
+void archiver_gap_tick(struct archiver *a); /* asks for the base backup that ends it */
+#define ARCHIVER_GAP_ORDER UINT64_C(0x676170)
+void archiver_gap_reply(struct archiver *a, const struct order_reply *r);
 
 /* archiver_continuous.c */
 void archiver_continuous_tick(struct archiver *a);

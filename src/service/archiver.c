@@ -278,7 +278,11 @@ schedule_reply(struct archiver *a, const struct channel_msg *msg)
 {
 	struct order_reply reply;
 
-	if (channel_body(msg, &reply, sizeof(reply)))
+	if (!channel_body(msg, &reply, sizeof(reply)))
+		return;
+	if (msg->id == ARCHIVER_GAP_ORDER)
+		archiver_gap_reply(a, &reply);
+	else
 		(void)archiver_schedule_reply(&a->schedule, msg->id, &reply, clock_wall_us());
 }
 
@@ -416,6 +420,7 @@ archiver_on_tick(struct service *s)
 	archiver_sock_tick(a);
 	archiver_push_tick(a);
 	archiver_scan_tick(a);
+	archiver_gap_tick(a);
 	schedule_tick(a);
 	archiver_continuous_tick(a);
 	archiver_pump(a);

@@ -15,11 +15,14 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "sys/channel.h"
 #include "sys/file.h"
 
 #define GAP_FILE "archive.gaps"
 #define GAP_DEADLINE_MS 60000
-#define GAP_FREE_PART 10 /* without dropAbove: this part of the volume stays free */
+#define GAP_AGAIN_MS 60000              /* after a refusal */
+#define GAP_ORDER_MS (15 * 60 * SEC_MS) /* a backup takes its time */
+#define GAP_FREE_PART 10                /* without dropAbove: this part of the volume stays free */
 #define GAP_MAX_BYTES (ARCHIVER_GAPS * (ARCHIVE_NAME_SIZE + 1))
 
 static int
@@ -183,4 +186,40 @@ archiver_gap_done(
 		if (strcmp(g->gap[i].name, w->task.name) == 0)
 			g->gap[i].told = true;
 	gap_tidy(a);
+}
+
+/* ---- the base backup that makes the window whole again ---- */
+
+void
+archiver_gap_tick(struct archiver *a)
+{
+	struct archiver_gaps *g = &a->gaps;
+	struct channel_msg msg;
+	struct order o;
+	struct err e;
+
+	if (!a->facts.broken_window || g->n > 0 || clock_boot_ns() < g->order_ns ||
+		a->facts.state != ARCHIVE_STATE_OK || !archiver_is_primary(a) || a->stopping_ns ||
+		a->sup.pg_phase != PG_PHASE_ACCEPTING)
+		return;
+	g->order_ns = clock_boot_ns() + GAP_AGAIN_MS * MS_NS;
+	order_init(&o, ORDER_BACKUP);
+	snprintf(o.by, sizeof(o.by), "archiver");
+	snprintf(o.reason, sizeof(o.reason), "WAL was dropped: the window is broken without it");
+	channel_msg_init(&msg, MSG_ORDER, ARCHIVER_GAP_ORDER, &o, sizeof(o));
+	if (channel_send(a->s->channel.fd, &msg, &e) < 0)
+		log_error("a base backup was not asked for", F_STR("error", e.msg));
+}
+
+void
+archiver_gap_reply(struct archiver *a, const struct order_reply *r)
+{
+	if (r->err_kind) {
+		log_warning("the base backup that a gap asks for was refused",
+			F_STR("reason", r->reason));
+		return;
+	}
+	a->gaps.order_ns = clock_boot_ns() + GAP_ORDER_MS * MS_NS;
+	log_info("a base backup was asked for, because WAL was dropped",
+		F_STR("operation", r->op_id));
 }

@@ -221,6 +221,7 @@ def test_dropping_with_a_gap_keeps_the_database_and_says_so(t):
     stored = target.archive("pod").segments()
     eq([n for n in dropped if n in stored], [], "dropped segments in the store")
     all_out(pod, switches(pod, 1)[:8], 90)
+    until(lambda: target.archive("pod").backups(), 90, "a new base backup follows by itself")
 
 
 @test(seconds=180)
