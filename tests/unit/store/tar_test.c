@@ -239,7 +239,7 @@ raw(struct buf *out, char type, const char *name, const char *size, const char *
 		.type = type,
 		.magic = "ustar",
 		.version = {'0', '0'}};
-	char sum[8];
+	char sum[16];
 	size_t n = strlen(body);
 
 	memcpy(b.name, name, strlen(name));
@@ -256,7 +256,7 @@ raw(struct buf *out, char type, const char *name, const char *size, const char *
 static void
 extra(struct buf *out, char type, const char *body)
 {
-	char size[16];
+	char size[32];
 
 	snprintf(size, sizeof(size), "%zo", strlen(body));
 	raw(out, type, "extra", size, body);
