@@ -60,8 +60,10 @@ struct cli_args {
 	bool dry_run, force, yes, read;
 	/* restore */
 	char bindir[512], user[64], to[512], backup[128], tablespace[2048];
-	char target_time[128], target_lsn[40], target_xid[40], target_name[128], target_timeline[16];
+	char target_time[128], target_lsn[40], target_xid[40], target_name[128],
+		target_timeline[16];
 	bool target_immediate, exclusive, no_replay;
+	bool rehearse; /* of backup verify */
 };
 
 /* The subcommands of `podgres wal`, likewise. */

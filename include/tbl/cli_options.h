@@ -49,12 +49,15 @@ CLI_OPTION("force", 0, FLAG, force, "", "", "", ON(BACKUP),
 CLI_OPTION("yes", 'y', FLAG, yes, "", "", "", ON(BACKUP), "delete: do not ask")
 CLI_OPTION("read", 0, FLAG, read, "", "", "", ON(WAL),
 	"verify: also read every segment through decompression")
-CLI_OPTION("bindir", 0, PATH, bindir, "PODGRES_BINDIR", "", "DIR", ON(RESTORE),
+CLI_OPTION("bindir", 0, PATH, bindir, "PODGRES_BINDIR", "", "DIR", ON(RESTORE) | ON(BACKUP),
 	"the folder of postgres; found by the backup's version when not given")
-CLI_OPTION("user", 0, TEXT, user, "PODGRES_USER", "", "USER[:GROUP]", ON(RESTORE),
+CLI_OPTION("user", 0, TEXT, user, "PODGRES_USER", "", "USER[:GROUP]", ON(RESTORE) | ON(BACKUP),
 	"whose the folder is when podgres is started as root, default postgres")
-CLI_OPTION("to", 0, PATH, to, "", "", "DIR", ON(RESTORE),
-	"the data directory to make; missing or empty")
+CLI_OPTION("restore", 0, FLAG, rehearse, "", "", "", ON(BACKUP),
+	"verify: restore it too, replay all WAL, read every page, and say how long that took")
+CLI_OPTION("to", 0, PATH, to, "", "", "DIR", ON(RESTORE) | ON(BACKUP),
+	"the data directory to make, missing or empty; of backup verify --restore: removed afterwards, "
+	"default in /var/tmp")
 CLI_OPTION("backup", 0, TEXT, backup, "", "", "ID|NAME", ON(RESTORE),
 	"the base backup to begin with, default the newest that ended before the target")
 CLI_OPTION("target-time", 0, TEXT, target_time, "", "", "TIME", ON(RESTORE),

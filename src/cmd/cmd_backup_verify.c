@@ -9,7 +9,7 @@
 #include "base/clock.h"
 #include "base/duration.h"
 #include "base/json.h"
-#include "cmd/archive_cli.h"
+#include "cmd/restore_args.h"
 #include "service/archive_verify.h"
 
 #define EXIT_CORRUPT 65
@@ -21,6 +21,8 @@ struct run {
 	struct buf out;
 	struct json json;
 	int64_t started_ns, said_ns;
+	struct drill_result drill; /* of --restore */
+	bool drilled;
 };
 
 static void
@@ -97,12 +99,70 @@ fail(struct run *r, const struct err *e)
 	return command_fail(r->x.name, e, NULL);
 }
 
+/* ---- --restore ---- */
+
+static int
+rehearse(struct run *r, const char *id, struct err *e)
+{
+	struct verify_finding f = {.object = "restore"};
+
+	r->drilled = restore_rehearse(&r->x, id, &r->drill, e) == 0;
+	if (r->drilled)
+		return 0;
+	/* What the data are to blame for is a finding like any other. */
+	if (e->kind != ERR_CORRUPT && e->kind != ERR_FAILED && e->kind != ERR_UNMET)
+		return -1;
+	snprintf(f.of, sizeof(f.of), "%s", *r->drill.run.backup_id ? r->drill.run.backup_id : id);
+	snprintf(f.text, sizeof(f.text), "%.399s", e->msg);
+	archive_verify_found(&r->v, &f);
+	return 0;
+}
+
+static void
+rehearsed_json(struct run *r)
+{
+	const struct drill_result *d = &r->drill;
+
+	json_kobj(&r->json, "restore");
+	json_kstr(&r->json, "backup", d->run.backup_id);
+	json_knum(&r->json, "rtoSeconds", (double)d->rto_ms / 1000);
+	json_knum(&r->json, "baseSeconds", (double)d->run.r.base_ms / 1000);
+	json_knum(&r->json, "replaySeconds", (double)d->run.r.replay_ms / 1000);
+	json_knum(&r->json, "checkSeconds", (double)d->check_ms / 1000);
+	json_kint(&r->json, "databases", d->databases);
+	json_kint(&r->json, "relations", d->relations);
+	json_kint(&r->json, "rows", d->rows);
+	json_kbool(&r->json, "amcheck", d->amcheck);
+	json_kbool(&r->json, "checksums", d->checksums);
+	json_end_obj(&r->json);
+}
+
+static void
+rehearsed_text(struct run *r)
+{
+	const struct drill_result *d = &r->drill;
+	char rto[DURATION_SIZE], size[ARCHIVE_CLI_BYTES];
+
+	term_paint(&r->x.out, &r->out, TERM_GREEN, "restored");
+	buf_printf(&r->out,
+		"  %s in %s (base backup %.1f s, %llu segments of WAL %.1f s), last commit of %s; "
+		"%lld databases, %lld relations, %lld rows, %s read%s%s\n",
+		d->run.backup_id, duration_text(d->rto_ms, rto), (double)d->run.r.base_ms / 1000,
+		(unsigned long long)d->run.r.segments, (double)d->run.r.replay_ms / 1000,
+		*d->run.r.last_time ? d->run.r.last_time : "the backup", (long long)d->databases,
+		(long long)d->relations, (long long)d->rows,
+		archive_cli_bytes(d->pages_bytes, size), d->amcheck ? ", amcheck" : "",
+		d->checksums ? ", page checksums" : ", no page checksums");
+}
+
 static void
 sum_json(struct run *r)
 {
 	const struct archive_verify *v = &r->v;
 
 	json_end_arr(&r->json);
+	if (r->drilled)
+		rehearsed_json(r);
 	json_kint(&r->json, "errors", (int64_t)v->errors);
 	json_kint(&r->json, "warnings", (int64_t)v->warnings);
 	json_kint(&r->json, "backups", (int64_t)v->backups);
@@ -125,6 +185,8 @@ finish(struct run *r)
 	if (r->x.args->json) {
 		sum_json(r);
 	} else {
+		if (r->drilled)
+			rehearsed_text(r);
 		term_paint(&r->x.out, &r->out, v->errors ? TERM_RED : TERM_GREEN,
 			v->errors ? "NOT SOUND" : "sound");
 		buf_printf(&r->out,
@@ -144,7 +206,7 @@ cmd_backup_verify(const struct cli_args *args, const struct opt_rest *rest)
 {
 	AUTO(run_deinit) struct run r = {0};
 	struct err e = {0};
-	size_t at;
+	size_t at = 0;
 	int rc;
 
 	rc = begin(&r, "backup verify", args, &e);
@@ -158,6 +220,8 @@ cmd_backup_verify(const struct cli_args *args, const struct opt_rest *rest)
 			rc = archive_verify_backup(&r.v, &r.x.catalog.info[i], &e);
 	if (rc == 0)
 		rc = archive_verify_wal(&r.v, false, &e);
+	if (rc == 0 && args->rehearse)
+		rc = rehearse(&r, rest->n > 1 ? r.x.catalog.info[at].id : "", &e);
 	return rc < 0 ? fail(&r, &e) : finish(&r);
 }
 

@@ -13,7 +13,7 @@
 #include "base/json.h"
 #include "base/log.h"
 #include "base/term.h"
-#include "cmd/cmd.h"
+#include "cmd/restore_args.h"
 #include "cmd/run_options.h"
 #include "core/when.h"
 #include "service/restore_run.h"
@@ -24,18 +24,21 @@
 
 /* ---- what was asked ---- */
 
-static int
-restore_options(const struct cli_args *args, char **argv, struct run_options *opt, struct err *e)
+int
+restore_options(
+	struct run_options *opt, const struct cli_args *args, const char *folder, struct err *e)
 {
 	struct opt_set set = run_options_set();
+	char name[] = "restore";
+	char *argv[] = {name, NULL};
 	struct opt_rest none = {.argc = 1, .argv = argv};
 
-	if (!*args->to)
+	if (!*folder)
 		return err_set(e, ERR_INVALID, "--to DIR is missing: the folder to make");
 	/* The environment and the defaults of `podgres run`, which will run the result. */
 	if (opts_parse(&set, &none, opt, e) < 0)
 		return -1;
-	snprintf(opt->pgdata, sizeof(opt->pgdata), "%s", args->to);
+	snprintf(opt->pgdata, sizeof(opt->pgdata), "%s", folder);
 	opt->state_dir[0] = opt->waldir[0] = '\0';
 	if (*args->config)
 		snprintf(opt->config, sizeof(opt->config), "%s", args->config);
@@ -281,7 +284,8 @@ cmd_restore(int argc, char **argv)
 		err_set(&e, ERR_INVALID, "unexpected argument %.64s", rest.arg[0]);
 		return command_fail("restore", &e, "podgres restore --help says how");
 	}
-	if (restore_options(&args, argv, opt, &e) < 0 || spec_file_load(&spec, opt, NULL, &e) < 0)
+	if (restore_options(opt, &args, args.to, &e) < 0 ||
+		spec_file_load(&spec, opt, NULL, &e) < 0)
 		return command_fail("restore", &e, NULL);
 	return restore_go(&args, opt, spec, &e);
 }

@@ -369,3 +369,34 @@ spec:
     ok("s3cret" not in p.log_text(), "the password is in the log")
     p.psql("INSERT INTO t VALUES (2)")
     eq(s.psql("SELECT count(*) FROM t"), "1", "independent")
+
+
+# ---- the rehearsal ----
+
+def test_verify_restore_rehearses_and_leaves_nothing(t):
+    s = history(t)
+    path = t.file("v.yaml", s.manifest("v"))
+    before = set(os.listdir("/var/tmp"))
+
+    def verify(*options):
+        return subprocess.run([t.binary, "backup", "verify", "--restore", "--config", path, "--json", *options],
+                              capture_output=True, text=True, cwd="/", env={"PATH": os.environ["PATH"], "LC_ALL": "C"})
+    out = verify(s.ids[0])
+    eq(out.returncode, 0, out.stdout + out.stderr)
+    r = json.loads(out.stdout)["restore"]
+    ok(r["rtoSeconds"] > 0 and r["rows"] > 6 and r["databases"] >= 2, f"what was measured: {r}")
+    eq(set(os.listdir("/var/tmp")) - before, set(), "nothing is left in /var/tmp")
+    # A page whose checksum does not matter (there are none) but whose content does.
+    import gzip
+    key = f"{s.prefix}/base/{s.ids[0]}/data.tar.gz"
+    with gzip.open(key) as f:
+        data = bytearray(f.read())
+    filenode = s.psql("SELECT relfilenode FROM pg_class WHERE relname = 'pg_class'")
+    ok(filenode is not None, "a table")
+    at = data.find(b"PG_VERSION")
+    data[at + 512:at + 515] = b"99\n"
+    with gzip.open(key, "wb", 1) as f:
+        f.write(data)
+    out = verify(s.ids[0])
+    ok(out.returncode != 0, f"a damaged backup is found out: {out.stdout}{out.stderr}")
+    print(out.stdout, out.stderr)
