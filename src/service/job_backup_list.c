@@ -8,7 +8,7 @@
 #include "service/job_backup.h"
 
 #define LIST_FLUSH (64 << 10)
-#define LIST_PART (INT64_C(8) << 20)
+#define LIST_MEMORY (INT64_C(10) << 20) /* two parts of the smallest size that S3 takes */
 
 static int
 list_flush(struct backup_list *l, struct err *e)
@@ -24,8 +24,7 @@ int
 backup_list_open(struct backup_list *l, struct err *e)
 {
 	char key[ARCHIVE_KEY_SIZE];
-	const struct store_upload_spec upload = {
-		.key = key, .expected_bytes = LIST_PART, .max_bytes = LIST_PART};
+	const struct store_upload_spec upload = {.key = key, .max_bytes = LIST_MEMORY};
 
 	if (backup_archive_open(l->b, &l->archive, e) < 0 ||
 		backup_key(l->b, key, "manifest.json", e) < 0 ||
