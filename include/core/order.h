@@ -29,6 +29,10 @@ struct order_backup {
 	uint32_t keep;     /* enum order_keep: no retention policy deletes it */
 	bool incremental;  /* on the newest backup that is there */
 	int64_t rate;      /* bytes a second at most; 0: no limit */
+	/* of a hot backup */
+	char slot[64];    /* temporary slot that keeps WAL meanwhile; "": none */
+	bool no_archive;  /* its end does not wait until its WAL is archived */
+	int64_t lasts_ms; /* given up after that */
 };
 
 /* Fixed size: travels over a channel. */
@@ -71,8 +75,9 @@ int order_mode_parse(const char *text, enum order_mode *out); /* -1: no such mod
 
 /* As nobody asked for anything in particular. */
 void order_init(struct order *o, enum order_kind kind);
-/* One parameter, from the query or the body: mode (fence and restart only), reason, wait, and those
- * of a backup: name, immediate, incremental, target, rate, keep.  Strict:
+/* One parameter, from the query or the body: mode (fence and restart only), reason, wait, those of
+ * a backup: name, immediate, incremental, target, rate, keep; and of a hot backup: name, immediate,
+ * slot, archived, lasts.  Strict:
  * anything else is ERR_INVALID.  o->kind must be set. */
 int order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value,
 	struct err *e) MUSTCHECK;

@@ -134,4 +134,8 @@ bool api_follow_gone(struct api *a, struct httpd_req *req);
 
 /* ---- held orders ---- */
 
+void api_order_of(struct api_call *c, enum order_kind kind);
+/* The job's word about the hot backup, appended; "{}" and -1 when there is none. */
+int api_hot_backup_data(struct api *a, struct buf *out);
+
 void api_waits_check(struct api *a); /* the board may hold news for them */

@@ -66,6 +66,7 @@ int job_promote_main(struct job *j, struct err *e) MUSTCHECK;
 int job_space_main(struct job *j, struct err *e) MUSTCHECK;
 /* argv: "sweep", or "create" NAME IMMEDIATE INCREMENTAL KEEP RATE (see service/job_backup.h). */
 int job_backup_main(struct job *j, struct err *e) MUSTCHECK;
+int job_hot_backup_main(struct job *j, struct err *e) MUSTCHECK;
 int job_prune_main(struct job *j, struct err *e) MUSTCHECK;
 
 /* `podgres service NAME`, `podgres job NAME RUN [ARG...]`; argv[0] is "service" or "job". */

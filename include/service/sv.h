@@ -87,6 +87,7 @@ struct sv {
 	bool want_promote; /* the promote file waits for the side lane */
 	bool want_space;   /* a look for space waits for the side lane */
 	int64_t prune_ns;  /* when retention is applied next, boot time */
+	bool hot_open;     /* a hot backup waits to be stopped */
 	bool want_sweep;   /* a backup may have died: what it left in the store is to go */
 	bool prepared;     /* this life has begun: from now on no failure ends it */
 	/* postgres */
@@ -161,6 +162,9 @@ void sv_job_start(
 /* sv_backup.c */
 void sv_backup_init(struct sv *sv);
 bool sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply *r);
+bool sv_hot_allowed(const struct sv *sv, const struct order *o, struct order_reply *r);
+void sv_hot_end(struct sv *sv, bool stop); /* else it is given up */
+void sv_hot_done(struct sv *sv, const struct job_report *r);
 void sv_backup_start(struct sv *sv, const struct order *o);
 void sv_backup_done(struct sv *sv, const struct sv_job *job, const struct job_report *r);
 void sv_backup_end(struct sv *sv);  /* postgres is going: no backup goes on */

@@ -15,5 +15,8 @@ ORDER(RELOAD, "reload", "/v1/reload", FSM_EV_NONE, NULL)
 ORDER(PAUSE, "pause", "/v1/pause", FSM_EV_NONE, NULL)
 ORDER(RESUME, "resume", "/v1/resume", FSM_EV_NONE, NULL)
 ORDER(BACKUP, "backup", "/v1/backups", FSM_EV_NONE, NULL)
+ORDER(HOT_START, "hot-backup", "/v1/hot-backup", FSM_EV_NONE, NULL)
+ORDER(HOT_STOP, "hot-backup-stop", "/v1/hot-backup/stop", FSM_EV_NONE, NULL)
+ORDER(HOT_ABORT, "hot-backup-abort", "/v1/hot-backup/abort", FSM_EV_NONE, NULL)
 ORDER(REINIT, "reinit", "/v1/reinit", FSM_EV_REINIT,
 	"reinit needs cloning from another member, which this version does not have yet")

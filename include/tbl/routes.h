@@ -44,6 +44,12 @@ ROUTE("/v1/reload", POST, order, ORDER, HTTP | CONTROL, "read the configuration 
 ROUTE("/v1/pause", POST, order, ORDER, HTTP | CONTROL, "leave postgres alone until resumed")
 ROUTE("/v1/resume", POST, order, ORDER, HTTP | CONTROL, "end the pause")
 ROUTE("/v1/reinit", POST, order, ORDER, HTTP | CONTROL, "clone this standby again")
+/* a backup held open for snapshots of volumes */
+ROUTE("/pg/mode/backup", GET, hot_backup, STATUS, HTTP | CONTROL, "the hot backup: phase, positions, label, tablespace map")
+ROUTE("/pg/mode/backup", POST | PUT | DELETE, hot_backup, ORDER, HTTP | CONTROL, "POST starts, PUT stops, DELETE gives it up; name, slot, immediate, archived, lasts")
+ROUTE("/v1/hot-backup", POST, order, ORDER, HTTP | CONTROL, "start a hot backup")
+ROUTE("/v1/hot-backup/stop", POST, order, ORDER, HTTP | CONTROL, "stop it; the answer has label and map")
+ROUTE("/v1/hot-backup/abort", POST, order, ORDER, HTTP | CONTROL, "give it up")
 ROUTE("/v1/operations", GET, operations, STATUS, HTTP | CONTROL, "the operations of late")
 ROUTE("/v1/operations/{id}", GET, operation, STATUS, HTTP | CONTROL, "one operation")
 /* the archive */

@@ -70,7 +70,10 @@ order_mode_parse(const char *text, enum order_mode *out)
 
 /* ---- parameters ---- */
 
+#define ORDER_HOT_MS INT64_C(3600000)
+
 #define ORDER_WAIT_MAX_MS INT64_C(3600000)
+#define ORDER_HOT_MAX_MS INT64_C(86400000)
 
 static int
 order_put_text(char *out, size_t size, const char *key, const char *text, struct err *e)
@@ -114,14 +117,14 @@ order_put_wait(int64_t *wait_ms, const char *text, struct err *e)
 void
 order_init(struct order *o, enum order_kind kind)
 {
-	*o = (struct order){.kind = kind, .backup.immediate = -1};
+	*o = (struct order){.kind = kind, .backup.immediate = -1, .backup.lasts_ms = ORDER_HOT_MS};
 }
 
 static int
 order_unknown(const char *key, struct err *e)
 {
 	static const char *const names[] = {"mode", "reason", "wait", "name", "immediate",
-		"incremental", "target", "rate", "keep"};
+		"incremental", "target", "rate", "keep", "slot", "archived", "lasts"};
 	const char *near = suggest_nearest(key, names, ARRAY_LEN(names));
 
 	if (near)
@@ -195,6 +198,35 @@ order_put_backup(struct order_backup *b, const char *key, const char *value, str
 	return n < 0 ? -1 : 0;
 }
 
+/* 1: no parameter of a hot backup. */
+static int
+order_put_hot(struct order_backup *b, const char *key, const char *value, struct err *e)
+{
+	bool on = true;
+
+	if (strcmp(key, "name") == 0 || strcmp(key, "immediate") == 0)
+		return order_put_backup(b, key, value, e);
+	if (strcmp(key, "slot") == 0) {
+		if (strspn(value, "abcdefghijklmnopqrstuvwxyz0123456789_") != strlen(value))
+			return err_set(e, ERR_INVALID,
+				"a slot's name has lower case letters, digits and \"_\"");
+		return order_put_text(b->slot, sizeof(b->slot), key, value, e);
+	}
+	if (strcmp(key, "archived") == 0) {
+		if (order_put_bool(&on, key, value, e) < 0)
+			return -1;
+		b->no_archive = !on;
+		return 0;
+	}
+	if (strcmp(key, "lasts") != 0)
+		return 1;
+	if (duration_parse(value, &b->lasts_ms, e) < 0)
+		return err_add(e, "lasts");
+	if (b->lasts_ms < 1000 || b->lasts_ms > ORDER_HOT_MAX_MS)
+		return err_set(e, ERR_INVALID, "lasts is at least 1s and at most a day");
+	return 0;
+}
+
 int
 order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value, struct err *e)
 {
@@ -204,8 +236,9 @@ order_param(struct order *o, int64_t *wait_ms, const char *key, const char *valu
 		return order_put_text(o->reason, sizeof(o->reason), key, value, e);
 	if (strcmp(key, "wait") == 0)
 		return order_put_wait(wait_ms, value, e);
-	if (o->kind == ORDER_BACKUP) {
-		int rc = order_put_backup(&o->backup, key, value, e);
+	if (o->kind == ORDER_BACKUP || o->kind == ORDER_HOT_START) {
+		int rc = o->kind == ORDER_BACKUP ? order_put_backup(&o->backup, key, value, e)
+						 : order_put_hot(&o->backup, key, value, e);
 
 		if (rc <= 0)
 			return rc;

@@ -77,7 +77,7 @@ api_json_operation(struct json *j, const struct operation *op)
 
 /* {"operation":{...}}, with "error" when kind is one. */
 static void
-reply_operation(struct httpd_req *req, int status, const struct operation *op, enum err_kind kind,
+reply_operation(struct api *a, struct httpd_req *req, int status, const struct operation *op,
 	const char *message)
 {
 	AUTO(buf_deinit) struct buf b = {0};
@@ -86,12 +86,16 @@ reply_operation(struct httpd_req *req, int status, const struct operation *op, e
 
 	json_init(&j, &b);
 	json_obj(&j);
-	if (kind != ERR_NONE) {
+	if (status >= 300) {
 		json_key(&j, "error");
-		json_error(&j, kind, message);
+		json_error(&j, status == 504 ? ERR_TIMEOUT : (enum err_kind)op->err_kind, message);
 	}
 	json_key(&j, "operation");
 	api_json_operation(&j, op);
+	if (op->kind == ORDER_HOT_STOP && op->state == OP_DONE) {
+		buf_puts(&b, ",\"data\":");
+		(void)!api_hot_backup_data(a, &b);
+	}
 	json_end_obj(&j);
 	buf_putc(&b, '\n');
 	snprintf(location, sizeof(location), "/v1/operations/%s", op->id);
@@ -148,17 +152,17 @@ wait_reply(struct api_wait *w, bool late)
 	struct operation op = wait_operation(w);
 	struct httpd_req *req = w->req;
 	bool waited = w->wait_ms > 0;
+	struct api *a = w->a;
 
 	wait_end(w);
 	if (!waited)
-		reply_operation(req, 202, &op, ERR_NONE, NULL);
+		reply_operation(a, req, 202, &op, NULL);
 	else if (op.state == OP_DONE)
-		reply_operation(req, 200, &op, ERR_NONE, NULL);
+		reply_operation(a, req, 200, &op, NULL);
 	else if (op.state == OP_FAILED)
-		reply_operation(req, kind_http((enum err_kind)op.err_kind), &op,
-			(enum err_kind)op.err_kind, op.error);
+		reply_operation(a, req, kind_http((enum err_kind)op.err_kind), &op, op.error);
 	else
-		reply_operation(req, 504, &op, ERR_TIMEOUT,
+		reply_operation(a, req, 504, &op,
 			late ? "the operation has not ended in time; it goes on"
 			     : "the operation is no longer known");
 }
@@ -327,14 +331,12 @@ order_of_path(const char *path)
 }
 
 void
-api_order(struct api_call *c)
+api_order_of(struct api_call *c, enum order_kind kind)
 {
-	enum order_kind kind = order_of_path(httpd_path(c->req));
 	struct asked q = {0};
 	struct err e;
 	int rc;
 
-	must(kind < ORDER_KINDS);
 	order_init(&q.order, kind);
 	if (order_brings((enum order_kind)q.order.kind))
 		rc = err_set(&e, ERR_NOTIMPL, "%s", order_brings((enum order_kind)q.order.kind));
@@ -347,6 +349,15 @@ api_order(struct api_call *c)
 	log_info("order refused", F_STR("order", order_text((enum order_kind)q.order.kind)),
 		F_STR("by", c->by), F_STR("error", e.msg));
 	api_reply_error(c, &e, NULL);
+}
+
+void
+api_order(struct api_call *c)
+{
+	enum order_kind kind = order_of_path(httpd_path(c->req));
+
+	must(kind < ORDER_KINDS);
+	api_order_of(c, kind);
 }
 
 /* ---- operations ---- */

@@ -11,6 +11,7 @@
 enum {
 	GET = HTTPD_GET | HTTPD_HEAD,
 	POST = HTTPD_POST,
+	PUT = HTTPD_PUT,
 	DELETE = HTTPD_DELETE,
 	OPTIONS = HTTPD_OPTIONS
 };
@@ -85,9 +86,9 @@ reply_method(struct httpd_req *req, unsigned methods)
 		"method\"}}\n";
 	char allow[64];
 
-	snprintf(allow, sizeof(allow), "%s%s%s%s", methods & HTTPD_GET ? ", GET, HEAD" : "",
-		methods & POST ? ", POST" : "", methods & DELETE ? ", DELETE" : "",
-		methods & OPTIONS ? ", OPTIONS" : "");
+	snprintf(allow, sizeof(allow), "%s%s%s%s%s", methods & HTTPD_GET ? ", GET, HEAD" : "",
+		methods & POST ? ", POST" : "", methods & PUT ? ", PUT" : "",
+		methods & DELETE ? ", DELETE" : "", methods & OPTIONS ? ", OPTIONS" : "");
 	httpd_reply(req, &(struct httpd_answer){.status = 405,
 				 .body = body,
 				 .len = sizeof(body) - 1,

@@ -33,6 +33,7 @@ static int (*const mains[JOBS])(struct job *j, struct err *e) = {
 	[JOB_PROMOTE] = job_promote_main,
 	[JOB_SPACE] = job_space_main,
 	[JOB_BACKUP] = job_backup_main,
+	[JOB_HOT_BACKUP] = job_hot_backup_main,
 	[JOB_PRUNE] = job_prune_main,
 };
 

@@ -12,6 +12,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "service/hot_backup.h"
 #include "service/sv.h"
 
 #define BACKUP_KILL_MS 10000
@@ -27,14 +28,33 @@ archive_state(const struct sv *sv)
 	return (enum archive_state)facts.state;
 }
 
+static bool
+backup_runnable(const struct sv *sv, const struct order *o, struct order_reply *r)
+{
+	if (sv->stopping_pg || !sv->pg_accepted || sv->st.pg_phase != PG_PHASE_ACCEPTING)
+		sv_refuse(r, ERR_STATE, "postgres is not running: there is nothing to back up");
+	else if (o->backup.target == ORDER_TARGET_PRIMARY && sv->st.state != FSM_PRIMARY)
+		sv_refuse(r, ERR_STATE, "a backup of the primary was asked of a standby");
+	else
+		return true;
+	return false;
+}
+
 bool
 sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 {
 	const struct sv_job *job = &sv->job[SV_BACKUP];
 	enum archive_state state = archive_state(sv);
+	bool hot = o->kind == ORDER_HOT_START;
 
-	if (job->proc && strcmp(job->arg, "create") == 0)
+	if (job->proc && job->id == JOB_HOT_BACKUP)
+		sv_refuse(r, ERR_STATE, "a hot backup is open: stop it or give it up first");
+	else if (job->proc && strcmp(job->arg, "create") == 0)
 		sv_refuse(r, ERR_STATE, "a backup is running already");
+	else if (hot && job->proc)
+		sv_refuse(r, ERR_BUSY, "what an earlier backup left is being cleared away first");
+	else if (hot)
+		return backup_runnable(sv, o, r);
 	else if (state == ARCHIVE_STATE_NONE)
 		sv_refuse(r, ERR_CONFIG,
 			"the manifest names no archive: spec.backup.barmanObjectStore");
@@ -45,19 +65,32 @@ sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply
 		sv_refuse(r, ERR_BUSY, "old backups are being deleted just now");
 	else if (job->proc || sv->want_sweep)
 		sv_refuse(r, ERR_BUSY, "what an earlier backup left is being cleared away first");
-	else if (sv->stopping_pg || !sv->pg_accepted || sv->st.pg_phase != PG_PHASE_ACCEPTING)
-		sv_refuse(r, ERR_STATE, "postgres is not running: there is nothing to back up");
-	else if (o->backup.target == ORDER_TARGET_PRIMARY && sv->st.state != FSM_PRIMARY)
-		sv_refuse(r, ERR_STATE, "a backup of the primary was asked of a standby");
 	else
-		return true;
+		return backup_runnable(sv, o, r);
 	return false;
+}
+
+static void
+hot_start(struct sv *sv, const struct order_backup *b)
+{
+	char lasts[24];
+	const char *args[] = {*b->name ? b->name : "hot", b->slot, b->immediate > 0 ? "1" : "0",
+		b->no_archive ? "0" : "1", lasts};
+
+	snprintf(lasts, sizeof(lasts), "%lld", (long long)b->lasts_ms);
+	sv->hot_open = false;
+	sv_job_start(sv, SV_BACKUP, JOB_HOT_BACKUP, args, ARRAY_LEN(args));
 }
 
 void
 sv_backup_start(struct sv *sv, const struct order *o)
 {
 	const struct order_backup *b = &o->backup;
+
+	if (o->kind == ORDER_HOT_START) {
+		hot_start(sv, b);
+		return;
+	}
 	char immediate[8], keep[8], rate[24];
 	const char *args[] = {"create", b->name, immediate, b->incremental ? "1" : "0", keep, rate};
 
@@ -123,6 +156,61 @@ sv_prune_done(struct sv *sv)
 	sv_tell(sv, SERVICE_ARCHIVER, &msg);
 }
 
+/* ---- a backup that is held open ---- */
+
+bool
+sv_hot_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
+{
+	const struct sv_job *job = &sv->job[SV_BACKUP];
+
+	if (!job->proc || job->id != JOB_HOT_BACKUP)
+		sv_refuse(r, ERR_STATE, "no hot backup is open");
+	else if (o->kind == ORDER_HOT_STOP && !sv->hot_open)
+		sv_refuse(r, ERR_STATE, "the hot backup has not started yet, or is ending");
+	else
+		return true;
+	return false;
+}
+
+void
+sv_hot_end(struct sv *sv, bool stop)
+{
+	struct err e;
+
+	sv->hot_open = false;
+	if (proc_signal(sv->job[SV_BACKUP].proc, stop ? SIGUSR1 : SIGTERM, &e) < 0)
+		log_error("cannot end the hot backup", F_STR("error", e.msg));
+}
+
+void
+sv_hot_done(struct sv *sv, const struct job_report *r)
+{
+	bool well = r->outcome == JOB_OUT_OK;
+	enum err_kind kind = well ? ERR_NONE : (enum err_kind)r->err_kind;
+
+	loop_timer_off(&sv->backup_kill);
+	sv->hot_open = false;
+	sv_op_finish(sv, ORDER_HOT_START, kind, well ? NULL : r->error);
+	sv_op_finish(sv, ORDER_HOT_STOP, kind, well ? NULL : r->error);
+	sv_op_finish(sv, ORDER_HOT_ABORT, ERR_NONE, NULL);
+}
+
+static void
+hot_tick(struct sv *sv)
+{
+	const struct sv_job *job = &sv->job[SV_BACKUP];
+	static struct job_report r;
+
+	if (job->proc && job->id == JOB_HOT_BACKUP && !sv->hot_open &&
+		shared_read(sv->board, SEC_JOB_BACKUP, &r) && r.run == job->run &&
+		strcmp(r.phase, HOT_STARTED) == 0) {
+		sv->hot_open = true;
+		sv_op_finish(sv, ORDER_HOT_START, ERR_NONE, NULL);
+	}
+}
+
+/* ---- both ---- */
+
 void
 sv_backup_end(struct sv *sv)
 {
@@ -157,6 +245,7 @@ sv_backup_tick(struct sv *sv)
 	struct operation *op = job->proc ? backup_operation(sv) : NULL;
 	static struct job_report r;
 
+	hot_tick(sv);
 	if (op && shared_read(sv->board, SEC_JOB_BACKUP, &r) && r.run == job->run) {
 		backup_show(op, &r);
 		sv_publish(sv);

@@ -263,6 +263,9 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 	case JOB_PRUNE:
 		sv_prune_done(sv);
 		break;
+	case JOB_HOT_BACKUP:
+		sv_hot_done(sv, &r);
+		break;
 	case JOB_NONE:
 	case JOBS:
 		break;

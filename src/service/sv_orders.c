@@ -226,8 +226,10 @@ sv_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 		sv_refuse(r, ERR_STATE, "paused: resume before promoting");
 		return false;
 	}
-	if (kind == ORDER_BACKUP)
+	if (kind == ORDER_BACKUP || kind == ORDER_HOT_START)
 		return sv_backup_allowed(sv, o, r);
+	if (kind == ORDER_HOT_STOP || kind == ORDER_HOT_ABORT)
+		return sv_hot_allowed(sv, o, r);
 	if (kind == ORDER_FENCE || kind == ORDER_UNFENCE || ev == FSM_EV_NONE)
 		return true;
 	step = fsm_step((enum fsm_state)sv->st.state, ev);
@@ -278,7 +280,12 @@ sv_do(struct sv *sv, const struct order *o)
 		sv_event(sv, FSM_EV_PROMOTE, NULL);
 		break;
 	case ORDER_BACKUP:
+	case ORDER_HOT_START:
 		sv_backup_start(sv, o);
+		break;
+	case ORDER_HOT_STOP:
+	case ORDER_HOT_ABORT:
+		sv_hot_end(sv, o->kind == ORDER_HOT_STOP);
 		break;
 	case ORDER_SWITCHOVER:
 	case ORDER_REINIT:

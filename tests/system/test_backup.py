@@ -1,4 +1,5 @@
 """base backups: made, complete, ended in the middle, swept, scheduled, taken from a standby."""
+import base64
 import hashlib
 import json
 import os
@@ -6,7 +7,7 @@ import signal
 import subprocess
 import tarfile
 
-from podtest import eq, ok, test, until
+from podtest import eq, http, ok, test, until
 from podtest.plain import Plain, conf_of_a_plain_server, own
 from podtest.store import Target, unpacked
 
@@ -280,3 +281,36 @@ def test_kept_named_and_compressed_in_other_ways(t):
     verified(t, where, unpack(t, where, "back"))
     a = pod.post("/v1/backups", {"name": "with space"})
     eq(a.status, 400, a.text)
+
+
+def test_a_hot_backup_is_held_open_and_gives_label_and_map(t):
+    pod = t.started()
+
+    def mode(method, body=None, path="/pg/mode/backup?wait=20s"):
+        return http.request(pod.socket, method, path, body, timeout=25)
+    eq(mode("GET").json(), {"data": {}}, "before")
+    eq(mode("PUT").status, 409, "nothing to stop")
+    a = mode("POST", {"name": "snap", "immediate": "true", "slot": "snap", "archived": "false"})
+    eq(a.status, 200, a.text)
+    eq(mode("GET").json()["data"]["phase"], "started", "open")
+    eq(pod.psql("SELECT slot_name FROM pg_replication_slots WHERE temporary"), "snap", "its slot")
+    eq(mode("POST").status, 409, "a second one")
+    eq(pod.post("/v1/backups").status, 409, "a base backup meanwhile")
+    a = mode("PUT")
+    eq(a.status, 200, a.text)
+    data = a.json()["data"]
+    eq((data["phase"], data["backupName"]), ("completed", "snap"), "its end")
+    label = base64.b64decode(data["labelFile"]).decode()
+    ok(f"START WAL LOCATION: {data['beginLSN']} " in label and "LABEL: snap" in label, label)
+    eq(base64.b64decode(data["spcmapFile"]), b"", "the tablespace map")
+    eq(mode("GET").json()["data"], data, "and afterwards")
+    a = mode("POST", {"immediate": "true"})
+    eq(a.status, 200, a.text)
+    eq(mode("DELETE").status, 200, "given up")
+    eq(mode("GET").json()["data"]["phase"], "failed", "its phase")
+    a = mode("POST", {"immediate": "true", "lasts": "2s"})
+    eq(a.status, 200, a.text)
+    until(lambda: mode("GET").json()["data"]["phase"] == "failed", 15, "it gives itself up")
+    a = mode("POST", {"immediate": "true"})
+    eq(a.status, 200, a.text)
+    pod.stop()

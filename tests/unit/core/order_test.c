@@ -114,6 +114,42 @@ texts_that_do_not_fit_are_refused_not_cut(void **state)
 }
 
 static void
+how_a_backup_is_wanted_is_read_strictly(void **state)
+{
+	static const struct {
+		enum order_kind kind;
+		const char *key, *value;
+	} bad[] = {{ORDER_BACKUP, "name", "a b"}, {ORDER_BACKUP, "name", "../x"},
+		{ORDER_BACKUP, "name", ""}, {ORDER_BACKUP, "immediate", "yes"},
+		{ORDER_BACKUP, "keep", "all"}, {ORDER_BACKUP, "rate", "fast"},
+		{ORDER_BACKUP, "target", "moon"}, {ORDER_BACKUP, "slot", "x"},
+		{ORDER_FENCE, "name", "x"}, {ORDER_HOT_START, "slot", "a'b"},
+		{ORDER_HOT_START, "lasts", "2d"}, {ORDER_HOT_START, "keep", "full"}};
+	static const char text[] =
+		"{\"name\":\"a-1\",\"immediate\":\"false\",\"keep\":\"full\","
+		"\"incremental\":\"true\",\"rate\":\"2MB\",\"target\":\"primary\"}";
+	struct order o;
+	int64_t wait_ms;
+	struct err e;
+
+	(void)state;
+	order_init(&o, ORDER_BACKUP);
+	assert_int_equal(o.backup.immediate, -1);
+	assert_int_equal(order_json(&o, &wait_ms, text, sizeof(text) - 1, &e), 0);
+	assert_string_equal(o.backup.name, "a-1");
+	assert_int_equal(o.backup.immediate, 0);
+	assert_int_equal(o.backup.keep, ORDER_KEEP_FULL);
+	assert_true(o.backup.incremental);
+	assert_int_equal(o.backup.rate, 2 << 20);
+	assert_int_equal(o.backup.target, ORDER_TARGET_PRIMARY);
+	for (size_t i = 0; i < ARRAY_LEN(bad); i++) {
+		order_init(&o, bad[i].kind);
+		assert_int_equal(order_param(&o, &wait_ms, bad[i].key, bad[i].value, &e), -1);
+		assert_int_equal(e.kind, ERR_INVALID);
+	}
+}
+
+static void
 lag_is_read_as_patroni_reads_it(void **state)
 {
 	static const struct {
@@ -144,6 +180,7 @@ main(void)
 		cmocka_unit_test(mode_reason_and_wait_are_read),
 		cmocka_unit_test(anything_else_in_the_body_is_refused_by_name),
 		cmocka_unit_test(texts_that_do_not_fit_are_refused_not_cut),
+		cmocka_unit_test(how_a_backup_is_wanted_is_read_strictly),
 		cmocka_unit_test(lag_is_read_as_patroni_reads_it),
 	};
 
