@@ -304,7 +304,7 @@ plain_sink(void *arg, const void *p, size_t n, struct err *e)
 	struct check *c = arg;
 
 	c->plain_bytes += (int64_t)n;
-	return tar_reader_write(c->tar, p, n, e);
+	return c->tar ? tar_reader_write(c->tar, p, n, e) : 0;
 }
 
 /* A broken stream is a finding; the rest of the object is read for its digest all the same. */
@@ -322,6 +322,16 @@ stored_sink(void *arg, const void *p, size_t n, struct err *e)
 	return 0;
 }
 
+/* Beside tars an archive may keep what the server said of its files (backup_manifest). */
+static bool
+is_tar(const char *name)
+{
+	size_t stem;
+
+	(void)codec_of_name(name, &stem);
+	return stem > 4 && strncmp(name + stem - 4, ".tar", 4) == 0;
+}
+
 static int
 object_open(struct check *c, struct err *e)
 {
@@ -337,9 +347,9 @@ object_open(struct check *c, struct err *e)
 	c->bytes = c->plain_bytes = 0;
 	c->told = 0;
 	c->bad = (struct err){0};
-	return tar_reader_new(&c->tar, &tar, e) < 0 || codec_decompress(&c->codec, &codec, e) < 0
-		       ? -1
-		       : 0;
+	if (is_tar(c->name) && tar_reader_new(&c->tar, &tar, e) < 0)
+		return -1;
+	return codec_decompress(&c->codec, &codec, e);
 }
 
 static void
@@ -386,7 +396,7 @@ check_object(struct check *c, const char *name, const struct backup_object *o, s
 	if (rc == 0)
 		rc = store_get(c->v->archive->store, &get, NULL, e);
 	if (rc == 0 && !c->bad.kind && codec_finish(c->codec, &c->bad) == 0)
-		(void)!tar_reader_finish(c->tar, &c->bad);
+		(void)!(c->tar && tar_reader_finish(c->tar, &c->bad));
 	object_close(c);
 	if (rc < 0 && e->kind == ERR_NOTFOUND) {
 		find(c, false, "is missing");
@@ -427,11 +437,9 @@ list_each(void *arg, const struct store_object *o, struct err *e)
 	const char *name = o->key + ((struct listed *)arg)->skip;
 	struct listed *l = arg;
 	void *grown;
-	size_t stem;
 
-	(void)codec_of_name(name, &stem);
-	if (strchr(name, '/') || strlen(name) >= BACKUP_TAR_SIZE || stem < 4 ||
-		strncmp(name + stem - 4, ".tar", 4) != 0 || in_manifest(l->c, name))
+	if (strchr(name, '/') || strlen(name) >= BACKUP_TAR_SIZE || !is_tar(name) ||
+		in_manifest(l->c, name))
 		return 0;
 	grown = reallocarray(l->name, l->n + 1, sizeof(*l->name));
 	if (!grown)
