@@ -6,7 +6,8 @@ import subprocess
 import threading
 import time
 
-from podtest import eq, ok, test, until, walgen
+from podtest import eq, ok, rgw, test, until, walgen
+from podtest.proxy import Proxy
 from podtest.store import Target, next_segment, segment_number
 
 MB = 1 << 20
@@ -246,3 +247,42 @@ def test_jobs_can_be_followed(t):
         follow.kill()
         follow.wait(10)
     until(lambda: last in target.archive("pod").segments(), 30, f"{last} is archived")
+
+
+@test(seconds=180)
+def test_a_bad_road_to_s3_is_neither_absence_nor_another_segment(t):
+    server = rgw.start(t)
+    proxy = Proxy(("127.0.0.1", rgw.PORT))
+    t.servers.append(proxy)
+    target = Target.bucket(t, server.bucket(), proxy.endpoint)
+    pod = target.pod(wal="compression: gzip, maxParallel: 2", initdb="walSegmentSize: 1\n", spec=KEEP)
+    pod.start()
+    pod.wait_ready()
+    last = walgen.fill(pod, 8, MB)
+    until(lambda: last in target.archive("pod").segments(), 60, f"{last} is archived")
+    names = sorted(target.archive("pod").segments())
+    dest = t.folder("place") + "/RECOVERYXLOG"
+    page = b"<html><body>404 Not Found</body></html>"
+    faults = [dict(kind="answer", status=503), dict(kind="answer", status=404, body=page),
+              dict(kind="answer", status=200, body=page), dict(kind="cut-answer", at=3000),
+              dict(kind="flip-answer", at=6000), dict(kind="answer", status=403, body=page)]
+    for name, fault in zip(reversed(names), faults):  # backwards, so that none was fetched ahead
+        kind = fault.pop("kind")
+        proxy.fault(kind, match="GET .*" + name, times=3, **fault)
+        began = time.monotonic()
+        client(t, pod, name, dest, 0)
+        proxy.clear()
+        print(f"{kind} {fault.get('status', '')}: {time.monotonic() - began:.1f} s")
+        with open(dest, "rb") as f:
+            ok(f.read() == target_bytes(target, name), f"bytes of {name} after {kind}")
+    absent = next_segment(next_segment(max(names), MB), MB)
+    client(t, pod, absent, dest, 1)
+    proxy.fault("answer", match="GET ", status=404, body=page)
+    codes = []
+    waiter = threading.Thread(target=lambda: codes.append(client(t, pod, next_segment(absent, MB), dest)))
+    waiter.start()
+    time.sleep(5)
+    eq(codes, [], "a proxy's page is no word of the store's")
+    proxy.clear()
+    waiter.join(60)
+    eq(codes, [1], "exit code once the store itself says so")
