@@ -35,7 +35,7 @@ typedef bool schedule_zone_fn(void *arg, const char *zone, int64_t at_s, int32_t
 
 /* The first time after the given one, both wall microseconds; 0: never, or a zone that nobody
  * knows.  A time that a change of clocks leaves out happens at the change; one that comes twice
- * happens once.  zone NULL: UTC and fixed offsets only. */
+ * happens once.  fn NULL: UTC and fixed offsets only. */
 int64_t schedule_next_in(
-	const struct schedule *s, int64_t after_us, schedule_zone_fn *zone, void *arg);
+	const struct schedule *s, int64_t after_us, schedule_zone_fn *fn, void *arg);
 int64_t schedule_next(const struct schedule *s, int64_t after_us);

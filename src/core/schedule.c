@@ -89,18 +89,22 @@ read_range(const struct field *f, const char *s, uint64_t *bits, bool *any)
 	return s;
 }
 
+/* What one field says. */
+struct said {
+	uint64_t bits;
+	bool any;
+};
+
 static int
-read_field(
-	const struct field *f, const char *s, size_t len, uint64_t *bits, bool *any, struct err *e)
+read_field(const struct field *f, const char *s, size_t len, struct said *out, struct err *e)
 {
 	char word[256];
 	const char *at = word;
 
-	*bits = 0;
-	*any = false;
+	*out = (struct said){0};
 	snprintf(word, sizeof(word), "%.*s", (int)len, s);
 	do
-		at = read_range(f, at, bits, any);
+		at = read_range(f, at, &out->bits, &out->any);
 	while (at && *at == ',' && at++);
 	if (!at || *at || len >= sizeof(word))
 		return err_set(e, ERR_CONFIG, "%s: \"%.60s\" is not %d to %d, *, or a list of them",
@@ -111,10 +115,9 @@ read_field(
 static int
 read_fields(struct schedule *out, const char *text, struct err *e)
 {
-	uint64_t bits[FIELDS] = {1};
+	struct said said[FIELDS] = {{.bits = 1}}; /* second 0, unless given */
 	const char *word[FIELDS + 1], *s = text;
 	size_t len[FIELDS + 1], n = 0, skip;
-	bool any[FIELDS] = {false};
 
 	for (s += strspn(s, " \t"); *s; s += strspn(s, " \t")) {
 		if (n > FIELDS)
@@ -128,16 +131,16 @@ read_fields(struct schedule *out, const char *text, struct err *e)
 			"%zu fields, expected six like \"0 0 3 * * *\", seconds first", n);
 	skip = FIELDS - n;
 	for (size_t i = skip; i < FIELDS; i++)
-		if (read_field(&fields[i], word[i - skip], len[i - skip], &bits[i], &any[i], e))
+		if (read_field(&fields[i], word[i - skip], len[i - skip], &said[i], e))
 			return -1;
-	out->second = bits[SECOND];
-	out->minute = bits[MINUTE];
-	out->hour = (uint32_t)bits[HOUR];
-	out->day = (uint32_t)bits[DAY];
-	out->month = (uint32_t)bits[MONTH];
-	out->weekday = (uint8_t)bits[WEEKDAY];
-	out->any_day = any[DAY];
-	out->any_weekday = any[WEEKDAY];
+	out->second = said[SECOND].bits;
+	out->minute = said[MINUTE].bits;
+	out->hour = (uint32_t)said[HOUR].bits;
+	out->day = (uint32_t)said[DAY].bits;
+	out->month = (uint32_t)said[MONTH].bits;
+	out->weekday = (uint8_t)said[WEEKDAY].bits;
+	out->any_day = said[DAY].any;
+	out->any_weekday = said[WEEKDAY].any;
 	return 0;
 }
 
