@@ -314,3 +314,37 @@ def test_a_hot_backup_is_held_open_and_gives_label_and_map(t):
     a = mode("POST", {"immediate": "true"})
     eq(a.status, 200, a.text)
     pod.stop()
+
+
+@test(seconds=150, tags=["versions"])
+def test_a_backup_from_a_standby_waits_for_the_primarys_wal(t):
+    pod, target = started(t)
+    pod.psql("CREATE TABLE a AS SELECT generate_series(1, 1000) n")
+    standby = t.pod("standby", pgdata=t.standby_of(pod), port=5434, http_port=8100,
+                    env={"CLUSTER_NAME": "pod", "PODGRES_SECRETS_DIR": t.path("secrets")},
+                    manifest=target.manifest("pod", data=GZIP))
+    standby.start()
+    standby.wait_ready()
+    eq(standby.status()["state"], "standby", "its state")
+    a = standby.post("/v1/backups", {"target": "primary"})
+    ok(a.status in (409, 412, 503), f"a backup of the primary: {a.text}")
+    pod.psql("CREATE TABLE b AS SELECT generate_series(1, 10) n; CHECKPOINT")
+    lsn = pod.psql("SELECT pg_current_wal_lsn()")
+    until(lambda: standby.psql(f"SELECT pg_last_wal_replay_lsn() >= '{lsn}'") == "t", 20, "the standby follows")
+    op = create(standby, seconds=2, status=504)
+    ok("last WAL" in operation(standby, op["id"])["phase"], f"what it waits for: {operation(standby, op['id'])}")
+    pod.psql("SELECT pg_switch_wal()")
+    until(lambda: operation(standby, op["id"])["state"] == "done", 60, "it is done")
+    backup = operation(standby, op["id"])["result"]
+    where = folder(target, backup)
+    with open(where + "/backup.info") as f:
+        ok("standby=true" in f.read().replace(" ", ""), "it says where it comes from")
+    data = unpack(t, where, "back")
+    verified(t, where, data)
+    pod.kill()
+    standby.kill()
+    conf_of_a_plain_server(data)
+    open(data + "/recovery.signal", "w").close()
+    own(t, data)
+    plain = Plain(t, data, 5562, [restore_command(target), "max_worker_processes=32"]).start(60)
+    eq(plain.psql("SELECT count(*) FROM a"), "1000", "the rows")
