@@ -28,8 +28,8 @@ struct wal_page_want {
 };
 
 /* ERR_CORRUPT when these bytes are no such header: magic, flags, sizes. */
-int wal_page_parse(struct wal_page *out, const void *p, size_t n, struct err *e) MUSTCHECK;
+int wal_page_parse(struct wal_page *out, const void *head, size_t n, struct err *e) MUSTCHECK;
 /* Parses and compares; ERR_CORRUPT says what is wrong.  A timeline older than the name's is right:
  * the first segment of a timeline begins as a copy. */
-int wal_page_check(struct wal_page *out, const void *p, size_t n, const struct wal_page_want *want,
-	struct err *e) MUSTCHECK;
+int wal_page_check(struct wal_page *out, const void *head, size_t n,
+	const struct wal_page_want *want, struct err *e) MUSTCHECK;

@@ -101,7 +101,7 @@ struct archive_fetch {
 };
 
 /* ERR_NOTFOUND: the archive certainly does not have it.  stored_bytes may be NULL. */
-int archive_fetch(struct archive *a, const struct archive_fetch *fetch, int64_t *stored_bytes,
+int archive_fetch(struct archive *a, const struct archive_fetch *want, int64_t *stored_bytes,
 	struct err *e) MUSTCHECK;
 /* The header of the first segment that is there; ERR_NOTFOUND: there is none. */
 struct wal_page;

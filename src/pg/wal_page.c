@@ -18,9 +18,9 @@ power_of_two(uint32_t v)
 }
 
 int
-wal_page_parse(struct wal_page *out, const void *bytes, size_t n, struct err *e)
+wal_page_parse(struct wal_page *out, const void *head, size_t n, struct err *e)
 {
-	const unsigned char *p = bytes;
+	const unsigned char *p = head;
 
 	if (n < WAL_PAGE_HEAD)
 		return err_set(e, ERR_CORRUPT, "%zu bytes are too few for a WAL segment", n);
@@ -65,10 +65,10 @@ page_place(const struct wal_page *page, const char *name, struct err *e)
 }
 
 int
-wal_page_check(struct wal_page *out, const void *p, size_t n, const struct wal_page_want *want,
+wal_page_check(struct wal_page *out, const void *head, size_t n, const struct wal_page_want *want,
 	struct err *e)
 {
-	if (wal_page_parse(out, p, n, e) < 0)
+	if (wal_page_parse(out, head, n, e) < 0)
 		return -1;
 	if (want->segment_bytes && out->segment_bytes != want->segment_bytes)
 		return err_set(e, ERR_CORRUPT, "is of segments of %u bytes, ours have %u",

@@ -152,7 +152,7 @@ catalog_backups(
 	out->info = calloc(room, sizeof(*out->info));
 	out->keep = calloc(room, sizeof(*out->keep));
 	out->unreadable = calloc(room, sizeof(*out->unreadable));
-	p->backup = calloc(room, sizeof(*p->backup));
+	p->backup = calloc(room, sizeof(void *));
 	if (!out->info || !out->keep || !out->unreadable || !p->backup)
 		return err_sys(e, "remember %zu backups", l->n);
 	for (size_t i = 0; i < l->n; i++) {

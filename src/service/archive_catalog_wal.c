@@ -74,6 +74,7 @@ wal_put_segment(struct archive_wal *w, uint32_t timeline, uint64_t segment,
 	}
 	if (wal_grow((void **)&w->run, &w->run_room, w->runs, sizeof(*w->run)) < 0)
 		return err_sys(e, "remember a run of segments");
+	must(w->run);
 	w->run[w->runs++] = (struct catalog_run){timeline, segment, segment, o->modified_us};
 	return 0;
 }
