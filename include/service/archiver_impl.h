@@ -124,12 +124,14 @@ struct archiver {
 	char manifest_hash[SHA256_HEX_SIZE];
 	uint64_t generation; /* of the plan that was looked at */
 	bool has_store;
+	bool pending; /* the running postgres was started without archive_mode */
 	char wal_dir[PATH_LEN];
 	uint64_t system_id; /* 0: not known yet */
 	/* what others know */
 	struct supervisor_status sup;
 	struct pg_facts pg;
-	int64_t stopping_ns; /* since when postgres is being stopped; 0: it is not */
+	int64_t stopping_ns;    /* since when postgres is being stopped; 0: it is not */
+	int64_t stop_waited_ns; /* how long its archiver has waited for us since */
 	/* what goes on */
 	struct loop_fd listen;
 	struct loop_timer again;
@@ -149,7 +151,7 @@ struct archiver {
 	struct archiver_gaps gaps;
 	struct exposure exposure;
 	struct archiver_continuous continuous;
-	int64_t scan_due_ns, catalog_due_ns;
+	int64_t scan_due_ns, catalog_due_ns, sweep_due_ns;
 	bool scanned;
 	bool catalog_all;
 	struct archive_facts facts;

@@ -5,7 +5,7 @@
  * DEFAULT(id, min, max, text, why)   text "": worked out from the size of the WAL volume
  */
 DEFAULT(wal_level, 13, 0, "logical", "logical replication can begin without a restart")
-DEFAULT(archive_timeout, 13, 0, "", "a segment goes to the archive at least so often")
+DEFAULT(archive_timeout, 13, 0, "5min", "with an archive: how long a segment may wait to be full")
 DEFAULT(wal_log_hints, 13, 0, "on", "pg_rewind works without data checksums, too")
 DEFAULT(max_replication_slots, 13, 0, "32", "changing it needs a restart")
 DEFAULT(max_worker_processes, 13, 0, "32", "changing it needs a restart")

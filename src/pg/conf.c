@@ -167,8 +167,6 @@ sized(char *text, size_t size, const struct conf_input *in, const char *name)
 	int64_t volume = in->wal_volume_bytes;
 	bool small = volume > 0 && volume < INT64_C(3) << 30;
 
-	if (strcmp(name, "archive_timeout") == 0)
-		return given(in->archive_command) ? "5min" : NULL;
 	if (strcmp(name, "wal_keep_size") == 0)
 		return volume == 0 || volume >= INT64_C(8) << 30 ? "512MB"
 		       : volume < INT64_C(512) << 20             ? "0"
@@ -205,6 +203,9 @@ put_defaults(struct buf *out, const struct conf_input *in)
 		const char *name = default_row[i].name, *value = default_row[i].text;
 
 		if (!known(in->major, default_row[i].min, default_row[i].max) || chosen(in, name))
+			continue;
+		/* Without an archive it would switch segments for nobody. */
+		if (strcmp(name, "archive_timeout") == 0 && !given(in->archive_command))
 			continue;
 		if (!*value)
 			value = sized(text, sizeof(text), in, name);

@@ -24,6 +24,7 @@
 #define FETCH_DEADLINE_MS 120000
 #define CATALOG_DEADLINE_MS (10 * 60 * SEC_MS)
 #define CATALOG_AGAIN_MS 60000
+#define SWEEP_EVERY_MS (6 * 60 * 60 * SEC_MS)
 
 bool
 archiver_is_primary(const struct archiver *a)
@@ -205,6 +206,9 @@ catalog_start(struct archiver *a)
 		return;
 	a->catalog_due_ns = now + CATALOG_AGAIN_MS * MS_NS;
 	a->catalog_all = false;
+	task.sweep = archiver_is_primary(a) && now >= a->sweep_due_ns;
+	if (task.sweep)
+		a->sweep_due_ns = now + SWEEP_EVERY_MS * MS_NS;
 	task.id = ++a->tasks;
 	task.segment_bytes = a->queue.segment_bytes;
 	task.system_id = a->system_id;
@@ -363,7 +367,7 @@ look_stopping(struct archiver *a)
 	bool now = a->sup.pg_phase == PG_PHASE_STOPPING || a->sup.stopping;
 
 	if (!now)
-		a->stopping_ns = 0;
+		a->stopping_ns = a->stop_waited_ns = 0;
 	else if (!a->stopping_ns)
 		a->stopping_ns = clock_boot_ns();
 }

@@ -146,14 +146,37 @@ facts_state(const struct archiver *a)
 		return ARCHIVE_STATE_CONFLICT;
 	if (a->facts.failing_wall_us)
 		return ARCHIVE_STATE_FAILING;
+	if (a->pending)
+		return ARCHIVE_STATE_STARTING;
 	return a->health.owner == OWNER_OURS || a->facts.archived ? ARCHIVE_STATE_OK
 								  : ARCHIVE_STATE_STARTING;
+}
+
+/* The manifest names a store, and the running postgres does not archive yet. */
+static void
+facts_pending(struct archiver *a)
+{
+	struct archive_facts *f = &a->facts;
+	bool pending = a->has_store && archiver_is_primary(a) && a->pg.known &&
+		       !a->pg.in_recovery && strcmp(a->pg.archive_mode, "off") == 0;
+
+	if (pending == a->pending)
+		return;
+	a->pending = pending;
+	f->problem[0] = f->hint[0] = '\0';
+	if (!pending)
+		return;
+	snprintf(f->problem, sizeof(f->problem),
+		"archive_mode is off in the running postgres: nothing is archived yet");
+	snprintf(f->hint, sizeof(f->hint), "`podgres restart` turns it on");
+	log_warning(f->problem, F_STR("hint", f->hint));
 }
 
 void
 archiver_facts_publish(struct archiver *a)
 {
 	a->dirty = false;
+	facts_pending(a);
 	a->facts.state = facts_state(a);
 	facts_exposure(a);
 	facts_queue(a);

@@ -19,7 +19,7 @@
 #include "sys/file.h"
 
 #define PUSH_PATIENCE_MS 30000  /* a question that cannot be answered with "done" */
-#define PUSH_STOP_MS 2000       /* the same while postgres is being stopped */
+#define PUSH_STOP_MS 2000       /* all questions together while postgres is being stopped */
 #define PUSH_AGAIN_MS 10000     /* what failed for good is looked at again */
 #define PUSH_DEADLINE_MS 120000 /* of one file, and for each byte: */
 #define PUSH_BYTES_MS 100       /* bytes in a millisecond */
@@ -93,7 +93,7 @@ archiver_store_worked(struct archiver *a)
 	h->fails = 0;
 	h->hold_ns = 0;
 	a->facts.failing_wall_us = 0;
-	if (!a->facts.owner[0] && !a->facts.conflict[0]) {
+	if (!a->facts.owner[0] && !a->facts.conflict[0] && !a->pending) {
 		a->facts.problem[0] = a->facts.hint[0] = '\0';
 		a->facts.err_kind = 0;
 		a->facts.err_code = 0;
@@ -152,6 +152,19 @@ push_problem(const struct archiver *a)
 	return a->facts.problem[0] ? a->facts.problem : "the archive was not reached yet";
 }
 
+static int64_t
+stop_wait_ns(const struct archiver *a, const struct archiver_client *c, int64_t now)
+{
+	return now - (c->since_ns > a->stopping_ns ? c->since_ns : a->stopping_ns);
+}
+
+/* The time that the shutdown may have lost with us is used up. */
+static bool
+stop_waited(const struct archiver *a, const struct archiver_client *c, int64_t now)
+{
+	return a->stop_waited_ns + stop_wait_ns(a, c, now) > PUSH_STOP_MS * MS_NS;
+}
+
 /* What can be said now; false: it has to wait. */
 static bool
 push_answer(struct archiver *a, struct archiver_client *c)
@@ -165,14 +178,15 @@ push_answer(struct archiver *a, struct archiver_client *c)
 		return true;
 	}
 	if (it->state == QUEUE_STORED && same_file(a, it)) {
+		if (a->stopping_ns)
+			a->stop_waited_ns += stop_wait_ns(a, c, now);
 		queue_forget(it);
 		push_done(c);
 		return true;
 	}
 	if (it->state == QUEUE_STORED)
 		queue_set(it, QUEUE_WAITING, now);
-	if (a->stopping_ns && (trouble || it->state == QUEUE_FAILED ||
-				      now - a->stopping_ns > PUSH_STOP_MS * MS_NS)) {
+	if (a->stopping_ns && (trouble || it->state == QUEUE_FAILED || stop_waited(a, c, now))) {
 		push_fail(c, PUSH_EXIT_STOPPING,
 			"postgres is being stopped: podgres sends what is left afterwards");
 		return true;

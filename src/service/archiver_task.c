@@ -7,6 +7,7 @@
 #include "service/archiver_impl.h"
 
 #include <fcntl.h>
+#include <malloc.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -21,6 +22,8 @@
 #define TASK_FD 3
 #define TASK_LOG_FD 4
 #define TASK_ATTEMPTS 4
+#define TASK_DEAD_US (24 * 3600 * SEC_US)
+#define TASK_MAP_BYTES (128 << 10)
 
 struct task_worker {
 	const struct archiver *a;
@@ -68,6 +71,9 @@ task_begin(const struct archiver *a, int fd)
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != a->self)
 		return false;
 	prctl(PR_SET_NAME, "archiver-worker");
+	/* A segment's buffers come from the kernel and go back to it: growing moves no bytes, and
+	 * what one large file took does not stay. */
+	(void)mallopt(M_MMAP_THRESHOLD, TASK_MAP_BYTES);
 	task_limits();
 	if (!task_close_all(a, fd))
 		return false;
@@ -178,6 +184,24 @@ task_gap(struct archive *a, const struct archiver_task *task, struct err *e)
 	return e->kind == ERR_CONFLICT ? 0 : -1;
 }
 
+/* In a folder the writer's lock says whether it lives, in a bucket only age does. */
+static void
+task_sweep(struct archive *a)
+{
+	bool folder = strncmp(a->spec->destination, "file:", 5) == 0;
+	int64_t before_us = clock_wall_us() - (folder ? 0 : TASK_DEAD_US);
+	char prefix[ARCHIVE_KEY_SIZE];
+	int count = 0;
+	struct err e;
+
+	if (archive_key(prefix, &e, "%s/wals/", a->server) < 0)
+		return;
+	if (store_upload_sweep(a->store, prefix, before_us, &count, &e) < 0)
+		log_warning("what killed uploads left was not removed", F_STR("error", e.msg));
+	else if (count)
+		log_info("removed what killed uploads left", F_INT("uploads", count));
+}
+
 static int
 task_run(struct task_worker *w, const struct archiver_task *task, struct archiver_done *done,
 	struct err *e)
@@ -194,6 +218,8 @@ task_run(struct task_worker *w, const struct archiver_task *task, struct archive
 	case TASK_OWNER:
 		return task_owner(w, a, task, e);
 	case TASK_CATALOG:
+		if (task->sweep)
+			task_sweep(a);
 		return archiver_catalog(a, task, w->a->s->opt->run_dir, &done->summary, e);
 	case TASK_GAP:
 		return task_gap(a, task, e);

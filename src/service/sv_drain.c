@@ -38,7 +38,7 @@ sv_drain_end(struct sv *sv, const char *how)
 	sv->drain.on = false;
 	loop_timer_off(&sv->drain.late);
 	if (f.drained && left == 0) {
-		log_info("all WAL is in the archive", F_STR("last", f.last_archived));
+		log_info("nothing is left for the archive", F_STR("last", f.last_archived));
 	} else {
 		log_error("WAL is left that is not in the archive", F_INT("files", left),
 			F_STR("why", how), F_STR("problem", f.problem),

@@ -50,7 +50,8 @@ def test_an_archiver_that_is_killed_again_and_again_loses_and_repeats_nothing(t)
             time.sleep(0.05)
     all_out(pod, last)
     ok(check_all(pod, target.archive("pod")) >= 24, "segments")
-    eq(target.store.uploads(), [], "temporary names left in the folder")
+    until(lambda: pod.service("archiver"), 30, "there is an archiver again").kill(signal.SIGKILL)
+    until(lambda: not target.store.uploads(), 60, "the next archiver removes what the others left")
     eq(logged(pod, "holds other content"), [], "alarms")
 
 
@@ -62,7 +63,7 @@ def test_the_last_row_is_in_the_archive_after_the_stop(t):
     pod.stop()
     ok(last in target.archive("pod").segments(), f"{last} in {sorted(target.archive('pod').segments())}")
     check_all(pod, target.archive("pod"))
-    ok(logged(pod, "all WAL is in the archive"), "the log says so")
+    ok(logged(pod, "nothing is left for the archive"), "the log says so")
 
 
 @test(tags=["versions"])
@@ -175,6 +176,23 @@ def test_no_destination_is_loud_and_archives_nothing(t):
                          capture_output=True, text=True, timeout=30, check=False)
     eq(out.returncode, 1, "exit code of podgres-wal")
     ok("names no archive" in out.stderr, out.stderr)
+    pod.stop()
+
+
+@test()
+def test_a_destination_that_comes_later_waits_for_a_restart_and_says_so(t):
+    plain = "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata:\n  name: pod\n  namespace: default\n" \
+            "spec:\n  instances: 1\n"
+    target = Target.folder(t)
+    pod = t.pod("pod", manifest=plain)
+    pod.start()
+    pod.wait_ready()
+    t.file("pod-config/cluster.yaml", target.manifest("pod", wal=""))
+    until(lambda: logged(pod, "archive_mode is off in the running postgres"), 30, "the log says that a restart is needed")
+    pod.order("restart")
+    pod.wait_ready()
+    eq(pod.psql("SHOW archive_mode"), "on", "archive_mode")
+    wait_archived(pod, target.archive("pod"), walgen.switch(pod))
     pod.stop()
 
 

@@ -231,6 +231,28 @@ conninfo_of_an_adopted_standby_is_left_alone(void **state)
 }
 
 static void
+an_archive_turns_its_settings_on_and_none_turns_the_mode_off(void **state)
+{
+	struct fixture *f = *state;
+
+	OWNED_IS("archive_mode", "off");
+	OWNED_IS("archive_command", "(none)");
+	USER_IS("archive_timeout", "(none)");
+	files_say(f, &f->base, "wal_level = minimal\narchive_library = 'basic_archive'\n");
+	OWNED_IS("wal_level", "(none)");
+	f->in.archive_command = "'/usr/bin/podgres-wal' archive %p";
+	f->in.restore_command = "'/usr/bin/podgres-wal' restore %f %p";
+	OWNED_IS("archive_mode", "on");
+	OWNED_IS("archive_command", "'/usr/bin/podgres-wal' archive %p");
+	OWNED_IS("restore_command", "'/usr/bin/podgres-wal' restore %f %p");
+	OWNED_IS("archive_library", "");
+	OWNED_IS("wal_level", "replica");
+	USER_IS("archive_timeout", "5min");
+	param(f, "archive_timeout", "30s");
+	USER_IS("archive_timeout", "30s");
+}
+
+static void
 tls_is_left_alone_turned_on_or_turned_off(void **state)
 {
 	struct fixture *f = *state;
@@ -341,6 +363,7 @@ main(void)
 		CASE(settings_come_and_go_with_the_version),
 		CASE(limits_are_raised_in_recovery_only),
 		CASE(conninfo_of_an_adopted_standby_is_left_alone),
+		CASE(an_archive_turns_its_settings_on_and_none_turns_the_mode_off),
 		CASE(tls_is_left_alone_turned_on_or_turned_off),
 		CASE(libraries_are_joined_once_each),
 		CASE(data_directory_elsewhere_is_called_back),
