@@ -341,7 +341,7 @@ def test_a_pod_killed_during_recovery_goes_on(t):
 def test_pg_basebackup_makes_an_independent_primary(t):
     s = Source(t).start("listen_addresses=127.0.0.1")
     s.psql("CREATE TABLE t(x int); INSERT INTO t VALUES (1)")
-    s.psql("CREATE ROLE copier REPLICATION LOGIN PASSWORD 's3cret'")
+    s.psql("SET password_encryption = 'scram-sha-256'; CREATE ROLE copier REPLICATION LOGIN PASSWORD 's3cret'")
     with open(s.pgdata + "/pg_hba.conf", "w") as f:
         f.write("local all all trust\nlocal replication all trust\n"
                 "host replication copier 127.0.0.1/32 scram-sha-256\nhost all copier 127.0.0.1/32 scram-sha-256\n")
@@ -369,6 +369,59 @@ spec:
     ok("s3cret" not in p.log_text(), "the password is in the log")
     p.psql("INSERT INTO t VALUES (2)")
     eq(s.psql("SELECT count(*) FROM t"), "1", "independent")
+
+
+def test_one_large_object_comes_over_several_connections(t):
+    s = Source(t).start()
+    s.psql("CREATE TABLE big AS SELECT i AS x, repeat(md5(i::text), 8) AS y FROM generate_series(1, 150000) i")
+    s.backup(compress=False)
+    s.switch()
+    m = s.manifest("a").replace("wal: {maxParallel: 2}", "wal: {maxParallel: 2}\n        data: {jobs: 4}")
+    ok("jobs: 4" in m, "the manifest asks for it")
+    r = restore(t, s, "a", manifest=m)
+    ok(r["storedBytes"] > 16 << 20, f"large enough to be fetched in pieces: {r['storedBytes']}")
+    eq(rows(t, "a", "SELECT count(*), sum(length(y)) FROM big"), "150000|38400000", "rows")
+
+
+@test(tags=["versions"])
+def test_a_chain_of_incremental_backups_is_combined(t):
+    if t.major < 17:
+        return  # PostgreSQL has none before
+    own, space = t.folder("own"), t.folder("space")
+    manifest = (f"apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {{name: pod, namespace: default}}\n"
+                "spec:\n  instances: 1\n  postgresql:\n    parameters: {summarize_wal: \"on\"}\n"
+                f"  backup:\n    barmanObjectStore:\n      destinationPath: file://{own}\n      serverName: pod\n")
+    p = t.started(manifest=manifest)
+    p.psql(f"CREATE TABLESPACE ts LOCATION '{space}'")
+    p.psql("CREATE TABLE t AS SELECT i AS x FROM generate_series(1, 100000) i")
+    p.psql("CREATE TABLE u TABLESPACE ts AS SELECT 1 AS x")
+
+    def backup(*options):
+        until(lambda: p.cli("backup", "create", "--immediate", *options, check=False).returncode == 0, 30, "a backup")
+    backup()
+    p.psql("UPDATE t SET x = -x WHERE x <= 10; INSERT INTO u VALUES (2)")
+    backup("--incremental")
+    p.psql("DELETE FROM t WHERE x > 99990; INSERT INTO u VALUES (3)")
+    backup("--incremental")
+    p.psql("INSERT INTO t VALUES (0)")
+    p.stop()
+    before = p.log_text()
+    out = p.cli("restore", "--to", t.path("a"), "--json", "--bindir", t.bindir)
+    ok("restored" not in before, "another process")
+    eq(json.loads(out.stdout)["timeline"], 2, out.stdout)
+    eq(rows(t, "a", "SELECT count(*), sum(x) FROM t"), "99991|4999049935", "rows of all three and the WAL")
+    eq(rows(t, "a", "SELECT string_agg(x::text, ',') FROM u"), "1,2,3", "rows of the tablespace")
+
+
+def test_a_replica_cluster_stays_in_recovery(t):
+    s = history(t)
+    p = t.pod(manifest=s.manifest(spec=f"replica: {{enabled: true, source: {s.server}}}"))
+    p.start()
+    until(lambda: p.psql("SELECT string_agg(x::text, ',' ORDER BY x) FROM t") == "1,2,3,4,5,33", 40, "rows")
+    eq(p.psql("SELECT pg_is_in_recovery()"), "t", "a standby")
+    s.psql("INSERT INTO t VALUES (6)")
+    s.switch()
+    until(lambda: "6" in p.psql("SELECT string_agg(x::text, ',' ORDER BY x) FROM t"), 30, "it follows the archive")
 
 
 # ---- the rehearsal ----

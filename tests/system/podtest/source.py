@@ -58,6 +58,7 @@ class Source:
 
     def switch(self):
         """Ends the segment and waits until it is in the archive."""
+        self.psql("SELECT pg_create_restore_point('something to switch away from')")
         name = self.psql("SELECT pg_walfile_name(pg_switch_wal())")
         until(lambda: name in self.wal(), 20, f"{name} is archived")
         return name
