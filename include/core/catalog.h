@@ -17,6 +17,14 @@ struct catalog_run {
 	int64_t last_modified_us; /* when the last one was stored */
 };
 
+/* The beginning of a segment that is not whole yet (core/parts.h). */
+struct catalog_tail {
+	uint32_t timeline;
+	uint64_t segment;
+	uint64_t end_lsn; /* first byte that is not there */
+	int64_t stored_us;
+};
+
 struct catalog_history { /* a timeline and where it came from, from its history file */
 	uint32_t timeline;
 	struct lineage_history line;
@@ -31,6 +39,8 @@ struct catalog {
 	size_t histories;
 	const uint64_t *gap; /* LSNs of gap objects: WAL that was dropped there */
 	size_t gaps;
+	const struct catalog_tail *tail;
+	size_t tails;
 	uint32_t segment_bytes;
 	size_t unreadables; /* backups whose backup.info could not be read */
 };

@@ -46,6 +46,11 @@ int archive_wal_save(const struct archive_wal *w, const struct archive *a, const
 /* False: there is none that fits. */
 bool archive_wal_load(struct archive_wal *w, const struct archive *a, const char *path);
 
+/* What stands below SERVER/podgres/continuous/, a tail for each segment that has its first byte.
+ * Owned by the caller. */
+int archive_catalog_tails(struct archive *a, uint32_t segment_bytes, struct catalog_tail **out,
+	size_t *n, struct err *e) MUSTCHECK;
+
 /* As archive_catalog_read(), going on from w, which is taken over and left empty. */
 int archive_catalog_read_on(struct archive *a, struct archive_wal *w, struct archive_catalog *out,
 	struct err *e) MUSTCHECK;

@@ -108,9 +108,10 @@ catalog_chain_ok(const struct catalog *c, const struct backup_info *b)
 struct walk {
 	const struct catalog *c;
 	const struct catalog_line *line;
-	const struct catalog_run *last; /* the run that was read last */
-	uint64_t at;                    /* the first segment not read yet */
-	uint64_t end_lsn;               /* the first byte that is not there */
+	const struct catalog_run *last;  /* the run that was read last */
+	const struct catalog_tail *tail; /* what was read after it */
+	uint64_t at;                     /* the first segment not read yet */
+	uint64_t end_lsn;                /* the first byte that is not there */
 };
 
 static size_t
@@ -169,11 +170,32 @@ walk_fork(struct walk *w)
 	w->at++;
 }
 
+/* Behind the last whole segment. */
+static void
+walk_tail(struct walk *w)
+{
+	uint32_t timeline = w->line->leg[leg_at(w->line, w->at)].timeline;
+	const struct catalog_tail *t;
+
+	for (size_t i = 0; i < w->c->tails; i++) {
+		t = &w->c->tail[i];
+		if (t->timeline != timeline || t->segment != w->at || t->end_lsn <= w->end_lsn)
+			continue;
+		w->tail = t;
+		w->end_lsn = t->end_lsn;
+		w->at++;
+		return;
+	}
+}
+
 static void
 last_name(const struct walk *w, char out[LINEAGE_NAME_SIZE])
 {
 	out[0] = '\0';
-	if (w->last)
+	if (w->tail)
+		lineage_name(w->tail->timeline, w->tail->segment * w->c->segment_bytes,
+			w->c->segment_bytes, out);
+	else if (w->last)
 		lineage_name(w->last->timeline, (w->at - 1) * w->c->segment_bytes,
 			w->c->segment_bytes, out);
 }
@@ -190,14 +212,16 @@ catalog_follow(const struct catalog *c, const struct backup_info *b,
 	w.at = catalog_segment(c, b->begin_lsn);
 	while (walk_leg(&w))
 		;
-	walk_fork(&w);
-	if (!w.last || w.end_lsn < b->end_lsn)
+	walk_tail(&w);
+	if (!w.tail)
+		walk_fork(&w);
+	if ((!w.last && !w.tail) || w.end_lsn < b->end_lsn)
 		return false;
 	*out = (struct catalog_path){.backup = b,
 		.timeline = line->leg[line->n - 1].timeline,
 		.end_lsn = w.end_lsn,
 		.from_us = b->end_us,
-		.to_us = w.last->last_modified_us};
+		.to_us = w.tail ? w.tail->stored_us : w.last->last_modified_us};
 	last_name(&w, out->last_wal);
 	return true;
 }

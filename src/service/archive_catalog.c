@@ -36,6 +36,8 @@ struct catalog_priv {
 	size_t histories;
 	uint64_t *gap;
 	size_t gaps, gap_room;
+	struct catalog_tail *tail;
+	size_t tails;
 };
 
 /* ---- base/ ---- */
@@ -308,7 +310,12 @@ catalog_read(struct archive *a, struct archive_catalog *out, struct err *e)
 	out->c.run = p->wal.run;
 	out->c.runs = p->wal.runs;
 	out->bytes += p->wal.bytes;
-	return catalog_gaps(a, out, e);
+	if (catalog_gaps(a, out, e) < 0 ||
+		archive_catalog_tails(a, out->c.segment_bytes, &p->tail, &p->tails, e) < 0)
+		return -1;
+	out->c.tail = p->tail;
+	out->c.tails = p->tails;
+	return 0;
 }
 
 int
@@ -362,6 +369,7 @@ archive_catalog_deinit(struct archive_catalog *c)
 		free(p->backup);
 		free(p->history);
 		free(p->gap);
+		free(p->tail);
 	}
 	free(p);
 	*c = (struct archive_catalog){0};

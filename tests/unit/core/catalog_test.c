@@ -259,6 +259,32 @@ new_timeline_without_a_way_to_it_is_not_taken_for_the_latest(void **state)
 }
 
 static void
+segment_that_is_not_whole_yet_counts_as_far_as_it_goes(void **state)
+{
+	static const struct catalog_tail tail[] = {
+		{1, 12, UINT64_C(12) * SEG + 7, 1}, {1, 11, UINT64_C(11) * SEG + 5000, 77}};
+	struct catalog_path p;
+	struct rig f;
+
+	(void)state;
+	rig_init(&f);
+	add_backup(&f, 1, 2, 3, 0);
+	add_run(&f, 1, 1, 10, 5);
+	f.c.tail = tail;
+	f.c.tails = 2;
+	p = choose(&f, (struct catalog_wish){0});
+	assert_true(p.end_lsn == UINT64_C(11) * SEG + 5000);
+	assert_true(p.to_us == 77);
+	assert_string_equal(p.last_wal, "00000001000000000000000B");
+	add_backup(&f, 1, 11, 11, 6); /* all of it within the tail */
+	p = choose(&f, (struct catalog_wish){0});
+	assert_ptr_equal(p.backup, &f.info[1]);
+	f.c.tails = 1;
+	p = choose(&f, (struct catalog_wish){0});
+	assert_true(p.backup == &f.info[0] && p.end_lsn == UINT64_C(11) * SEG);
+}
+
+static void
 incremental_backup_needs_its_parents(void **state)
 {
 	struct catalog_path p;
@@ -319,6 +345,7 @@ main(void)
 		cmocka_unit_test(way_leads_over_the_fork),
 		cmocka_unit_test(at_the_fork_the_parents_segment_will_do),
 		cmocka_unit_test(new_timeline_without_a_way_to_it_is_not_taken_for_the_latest),
+		cmocka_unit_test(segment_that_is_not_whole_yet_counts_as_far_as_it_goes),
 		cmocka_unit_test(incremental_backup_needs_its_parents),
 		cmocka_unit_test(what_is_missing_is_said),
 	};

@@ -257,6 +257,29 @@ with_an_unreadable_backup_nothing_is_deleted(void **state)
 	assert_true(has(f, "pg/wals/0000000100000000/000000010000000000000001"));
 }
 
+static void
+parts_of_the_segment_under_way_make_the_window_longer(void **state)
+{
+	static const char folder[] = "pg/podgres/continuous/00000001000000000000000A/";
+	static const char *const part[] = {"000000000001-00000000-00001000",
+		"000000000001-00001000-00002800.gz", "000000000001-00003000-00004000", "junk"};
+	struct catalog_path oldest, newest;
+	struct rig *f = *state;
+	char key[200];
+
+	for (size_t i = 0; i < ARRAY_LEN(part); i++) {
+		snprintf(key, sizeof(key), "%s%s", folder, part[i]);
+		put(f, key, "x", 1);
+	}
+	put(f, "pg/podgres/continuous/00000001000000000000000B/000000000001-00000010-00000020", "x",
+		1);
+	read_catalog(f);
+	assert_int_equal(f->c.c.tails, 1);
+	assert_true(catalog_window(&f->c.c, &oldest, &newest));
+	assert_true(newest.end_lsn == 10 * (uint64_t)SEG + 0x2800);
+	assert_string_equal(newest.last_wal, "00000001000000000000000A");
+}
+
 /* ---- verifying ---- */
 
 static void
@@ -370,6 +393,7 @@ main(void)
 		T(dry_run_counts_and_deletes_nothing),
 		T(kept_backup_stays_with_the_wal_between_its_ends),
 		T(with_an_unreadable_backup_nothing_is_deleted),
+		T(parts_of_the_segment_under_way_make_the_window_longer),
 		T(sound_backup_has_no_findings),
 		T(changed_byte_is_found_by_file_and_object),
 		T(missing_object_segment_and_history_are_found),
