@@ -15,7 +15,6 @@
  */
 #include <limits.h>
 #include <poll.h>
-#include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -51,15 +50,13 @@ say_to(int fd, const char *s)
 	(void)n; /* nobody is left to tell */
 }
 
-static void __attribute__((sentinel)) say(const char *first, ...)
+static void
+say(const char *before, const char *what, const char *after)
 {
-	va_list ap;
-
 	say_to(STDERR_FILENO, "podgres-wal: ");
-	va_start(ap, first);
-	for (const char *s = first; s; s = va_arg(ap, const char *))
-		say_to(STDERR_FILENO, s);
-	va_end(ap);
+	say_to(STDERR_FILENO, before);
+	say_to(STDERR_FILENO, what);
+	say_to(STDERR_FILENO, after);
 	say_to(STDERR_FILENO, "\n");
 }
 
@@ -167,11 +164,11 @@ wal_run(struct wal_call *c)
 	struct wal_answer answer;
 
 	if (wal_ask(c, &answer) < 0) {
-		say("the archiver does not answer on ", c->socket, NULL);
+		say("the archiver does not answer on ", c->socket, "");
 		return c->trouble;
 	}
 	if (answer.msg[0])
-		say(answer.msg, NULL);
+		say("", answer.msg, "");
 	switch (answer.state) {
 	case WAL_DONE:
 		return 0;
@@ -227,7 +224,7 @@ wal_request(struct wal_call *c, int argc, char **argv)
 	c->trouble = restore ? WAL_EXIT_TROUBLE : 1;
 	if (put(r->name, sizeof(r->name), 0, name) < 0 ||
 		put_path(r->path, sizeof(r->path), path) < 0) {
-		say("cannot name ", path, ": too long, or the folder is gone", NULL);
+		say("cannot name ", path, ": too long, or the folder is gone");
 		_exit(c->trouble);
 	}
 	return 0;

@@ -100,7 +100,7 @@ def test_twenty_milliseconds_of_delay_do_not_slow_it_down(t):
 @test(seconds=120)
 def test_other_bytes_under_the_name_are_an_alarm_and_stay_what_they_are(t):
     target = Target.folder(t)
-    pod = target.pod(wal="compression: none", initdb=ONE_MB, spec=KEEP)
+    pod = target.pod(wal="", initdb=ONE_MB, spec=KEEP)
     pod.start()
     pod.wait_ready()
     last = walgen.fill(pod, 1, 1 << 20)
