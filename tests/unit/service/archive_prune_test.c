@@ -263,7 +263,8 @@ parts_of_the_segment_under_way_make_the_window_longer(void **state)
 	static const char folder[] = "pg/podgres/continuous/00000001000000000000000A/";
 	static const char *const part[] = {"000000000001-00000000-00001000",
 		"000000000001-00001000-00002800.gz", "000000000001-00003000-00004000", "junk"};
-	struct catalog_path oldest, newest;
+	const struct catalog_wish wish = {.timeline = 1};
+	struct catalog_path newest;
 	struct rig *f = *state;
 	char key[200];
 
@@ -275,7 +276,7 @@ parts_of_the_segment_under_way_make_the_window_longer(void **state)
 		1);
 	read_catalog(f);
 	assert_int_equal(f->c.c.tails, 1);
-	assert_true(catalog_window(&f->c.c, &oldest, &newest));
+	assert_int_equal(catalog_choose(&f->c.c, &wish, &newest, &f->e), 0);
 	assert_true(newest.end_lsn == 10 * (uint64_t)SEG + 0x2800);
 	assert_string_equal(newest.last_wal, "00000001000000000000000A");
 }
