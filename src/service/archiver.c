@@ -354,6 +354,8 @@ look_cluster(struct archiver *a)
 		snprintf(a->wal_dir, sizeof(a->wal_dir), "%.500s/pg_wal", a->s->opt->pgdata);
 	if (plan->system_id == a->system_id && plan->wal_segment_bytes == a->queue.segment_bytes)
 		return;
+	if (a->system_id)
+		archiver_workers_kill(a); /* what they do is of the former cluster */
 	a->system_id = plan->system_id;
 	queue_clear(&a->queue, plan->wal_segment_bytes);
 	exposure_forget(&a->exposure);
