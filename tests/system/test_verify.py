@@ -2,7 +2,7 @@
 import json
 import os
 
-from podtest import eq, ok, scale, test, walgen
+from podtest import eq, ok, scale, test, until, walgen
 from podtest.store import Target
 from test_archive_s3 import ONE_MB, all_out
 
@@ -67,3 +67,23 @@ def test_what_is_sound_is_restored_and_what_is_damaged_is_named(t):
     ok(any(f["object"] == segments[-1][:24] for f in json.loads(out.stdout)["findings"]), f"it is named: {out.stdout}")
     out = pod.cli("backup", "delete", backup, "--yes", "--force", "--config", manifest)
     ok(not os.path.exists(f"{where}/base/{backup}/backup.info"), f"by force it goes: {out.stdout}")
+
+
+@test(seconds=scale(120, 240))
+def test_after_each_backup_the_policy_is_applied(t):
+    target, pod, _ = made(t)
+    archive = target.archive("pod")
+    first = archive.backups()[0]
+    for n in range(2):
+        walgen.fill(pod, 2, 1 << 20)
+        pod.cli("backup", "create", seconds=90)
+        if n == 0:
+            ok(first in archive.backups(), "redundancy 2 keeps two")
+    until(lambda: first not in archive.backups(), 30, "the oldest of three is gone")
+    left = archive.backups()
+    eq(len(left), 2, f"two are left: {left}")
+    begin = pod.cli("backup", "show", left[0], "--json", "--config", t.path("cli.yaml"))
+    begin = json.loads(begin.stdout)["beginWal"]
+    folder = f"{target.store.root}/pod/wals/0000000100000000"
+    until(lambda: min(n[:24] for n in os.listdir(folder)) == begin, 30, f"WAL begins with {begin}")
+    eq(pod.cli("backup", "verify", "--config", t.path("cli.yaml"), check=False).returncode, 0, "what is left is sound")
