@@ -40,3 +40,20 @@ int archive_keep(
  */
 int archive_prune_by_policy(
 	const struct spec *spec, const struct run_options *opt, struct err *e) MUSTCHECK;
+
+/* ---- archive_delete: single backups ---- */
+
+struct archive_choice {
+	const struct archive_catalog *catalog;
+	const struct retention_plan *plan;
+	const struct retention_policy *policy;
+	const char *retention; /* the manifest's words for it */
+	const bool *goes;      /* of each backup of the catalogue: chosen */
+};
+
+/* ERR_STATE says why this one must stay: something stands on it, it is kept, the policy needs it,
+ * it is being made, or it is the last finished one. */
+int archive_may_go(const struct archive_choice *c, size_t i, struct err *e) MUSTCHECK;
+/* Deletes one backup of the own archive, when it may go.  ERR_NOTFOUND: there is none. */
+int archive_delete_backup(const struct spec *spec, const struct run_options *opt, const char *id,
+	struct err *e) MUSTCHECK;

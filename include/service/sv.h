@@ -87,9 +87,11 @@ struct sv {
 	bool want_promote; /* the promote file waits for the side lane */
 	bool want_space;   /* a look for space waits for the side lane */
 	int64_t prune_ns;  /* when retention is applied next, boot time */
-	bool hot_open;     /* a hot backup waits to be stopped */
-	bool want_sweep;   /* a backup may have died: what it left in the store is to go */
-	bool prepared;     /* this life has begun: from now on no failure ends it */
+	bool backup_waits; /* backup_next is taken and starts when the lane is free */
+	struct order_backup backup_next;
+	bool hot_open;   /* a hot backup waits to be stopped */
+	bool want_sweep; /* a backup may have died: what it left in the store is to go */
+	bool prepared;   /* this life has begun: from now on no failure ends it */
 	/* postgres */
 	struct proc *pg;
 	int pidfd;
@@ -169,7 +171,9 @@ void sv_backup_start(struct sv *sv, const struct order *o);
 void sv_backup_done(struct sv *sv, const struct sv_job *job, const struct job_report *r);
 void sv_backup_end(struct sv *sv);  /* postgres is going: no backup goes on */
 void sv_backup_tick(struct sv *sv); /* once a second */
-void sv_prune_done(struct sv *sv);
+void sv_prune_done(struct sv *sv, const struct sv_job *job, const struct job_report *r);
+bool sv_delete_allowed(const struct sv *sv, struct order_reply *r);
+void sv_delete_start(struct sv *sv, const struct order *o);
 
 /* sv_drain.c */
 void sv_drain_init(struct sv *sv);

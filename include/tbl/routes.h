@@ -56,9 +56,9 @@ ROUTE("/v1/operations/{id}", GET, operation, STATUS, HTTP | CONTROL, "one operat
 ROUTE("/v1/backups", GET, backups, STATUS, HTTP | CONTROL, "the catalogue of backups, and what runs now")
 ROUTE("/v1/backups", POST, order, ORDER, HTTP | CONTROL, "start a backup: name, target, immediate, incremental, rate, keep")
 ROUTE("/v1/backups/{id}", GET, backup, STATUS, HTTP | CONTROL, "one backup")
+ROUTE("/v1/backups/{id}", DELETE, backup_delete, ORDER, HTTP | CONTROL, "delete a backup that nothing needs")
 ROUTE("/v1/wal", GET, wal, STATUS, HTTP | CONTROL, "state of the archive: exposure, queue, window, what fails")
 ROUTE("/v1/wal/jobs", GET, wal_jobs, STATUS, HTTP | CONTROL, "archive and restore jobs, newest last; ?follow=1 streams them")
 /* not in this version */
 ROUTE("/failsafe", GET | POST, later_members, OPEN, HTTP, "for members only")
-ROUTE("/v1/backups/{id}", DELETE, later_archive, ORDER, HTTP | CONTROL, "delete a backup")
 ROUTE("/metrics", GET, later_metrics, OPEN, METRICS | CONTROL, "metrics for Prometheus")

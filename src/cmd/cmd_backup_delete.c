@@ -106,49 +106,6 @@ cmd_backup_prune(const struct cli_args *args, const struct opt_rest *rest)
 
 /* ---- delete ---- */
 
-static size_t
-done_ones(const struct archive_cli *x, const bool *goes)
-{
-	size_t n = 0;
-
-	for (size_t i = 0; i < x->catalog.infos; i++)
-		n += x->catalog.info[i].status == BACKUP_DONE && !goes[i];
-	return n;
-}
-
-/* Who stands on it and stays; NULL: nobody. */
-static const char *
-child_of(const struct archive_cli *x, const char *id, const bool *goes)
-{
-	for (size_t i = 0; i < x->catalog.infos; i++)
-		if (!goes[i] && strcmp(x->catalog.info[i].parent, id) == 0)
-			return x->catalog.info[i].id;
-	return NULL;
-}
-
-/* Why one must stay. */
-static int
-may_go(const struct archive_cli *x, size_t i, const bool *goes, struct err *e)
-{
-	const struct backup_info *b = &x->catalog.info[i];
-	const char *child = child_of(x, b->id, goes);
-
-	if (child)
-		return err_set(
-			e, ERR_STATE, "%s: the incremental backup %s stands on it", b->id, child);
-	if (x->catalog.keep[i] != KEEP_NO)
-		return err_set(e, ERR_STATE, "%s: it is kept, see backup unkeep", b->id);
-	if (x->plan.verdict[i] == RETAIN_RUNNING)
-		return err_set(e, ERR_STATE, "%s: it is being made", b->id);
-	if (b->status == BACKUP_DONE && x->plan.verdict[i] == RETAIN_NEEDED &&
-		(x->policy.window_us || x->policy.redundancy))
-		return err_set(e, ERR_STATE, "%s: retentionPolicy %s needs it", b->id,
-			x->spec->backup.retention);
-	if (b->status == BACKUP_DONE && done_ones(x, goes) == 0)
-		return err_set(e, ERR_STATE, "%s: it is the last finished backup", b->id);
-	return 0;
-}
-
 static int
 ask(struct archive_cli *x, size_t count, struct err *e)
 {
@@ -182,6 +139,11 @@ delete_unreadable(struct archive_cli *x, struct archive_prune *p, const char *id
 static int
 choose(struct archive_cli *x, const struct opt_rest *rest, bool *goes, struct err *e)
 {
+	const struct archive_choice choice = {.catalog = &x->catalog,
+		.plan = &x->plan,
+		.policy = &x->policy,
+		.retention = x->spec->backup.retention,
+		.goes = goes};
 	size_t n = 0, at;
 
 	for (int i = 1; i < rest->n; i++) {
@@ -191,7 +153,7 @@ choose(struct archive_cli *x, const struct opt_rest *rest, bool *goes, struct er
 		goes[at] = true;
 	}
 	for (size_t i = 0; i < x->catalog.infos && !x->args->force; i++)
-		if (goes[i] && may_go(x, i, goes, e) < 0)
+		if (goes[i] && archive_may_go(&choice, i, e) < 0)
 			return -1;
 	return ask(x, n, e);
 }

@@ -11,6 +11,7 @@
 #include "base/clock.h"
 #include "base/json.h"
 #include "base/log.h"
+#include "core/archive_name.h"
 #include "service/api.h"
 #include "sys/channel.h"
 
@@ -338,6 +339,8 @@ api_order_of(struct api_call *c, enum order_kind kind)
 	int rc;
 
 	order_init(&q.order, kind);
+	if (kind == ORDER_BACKUP_DELETE)
+		snprintf(q.order.backup.name, sizeof(q.order.backup.name), "%.40s", c->id);
 	if (order_brings((enum order_kind)q.order.kind))
 		rc = err_set(&e, ERR_NOTIMPL, "%s", order_brings((enum order_kind)q.order.kind));
 	else
@@ -358,6 +361,16 @@ api_order(struct api_call *c)
 
 	must(kind < ORDER_KINDS);
 	api_order_of(c, kind);
+}
+
+void
+api_backup_delete(struct api_call *c)
+{
+	if (backup_id_ok(c->id))
+		api_order_of(c, ORDER_BACKUP_DELETE);
+	else
+		httpd_reply_error(c->req, ERR_NOTFOUND, 0, "that is no backup's ID",
+			"GET /v1/backups lists them");
 }
 
 /* ---- operations ---- */

@@ -220,10 +220,3 @@ api_later_metrics(struct api_call *c)
 {
 	reply_later(c, "this version has no metrics yet");
 }
-
-/* POST and DELETE of /v1/backups belong to the job and the commands that make and delete them. */
-void
-api_later_archive(struct api_call *c)
-{
-	reply_later(c, "this version does not do that to a backup over HTTP yet");
-}

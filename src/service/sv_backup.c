@@ -49,7 +49,7 @@ sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply
 
 	if (job->proc && job->id == JOB_HOT_BACKUP)
 		sv_refuse(r, ERR_STATE, "a hot backup is open: stop it or give it up first");
-	else if (job->proc && strcmp(job->arg, "create") == 0)
+	else if (sv->backup_waits || (job->proc && strcmp(job->arg, "create") == 0))
 		sv_refuse(r, ERR_STATE, "a backup is running already");
 	else if (hot && job->proc)
 		sv_refuse(r, ERR_BUSY, "what an earlier backup left is being cleared away first");
@@ -61,13 +61,34 @@ sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply
 	else if (state != ARCHIVE_STATE_OK)
 		sv_refuse(r, ERR_UNMET,
 			"the archive is not in order: podgres wal status says what is wrong");
-	else if (job->proc && job->id == JOB_PRUNE)
-		sv_refuse(r, ERR_BUSY, "old backups are being deleted just now");
-	else if (job->proc || sv->want_sweep)
-		sv_refuse(r, ERR_BUSY, "what an earlier backup left is being cleared away first");
 	else
 		return backup_runnable(sv, o, r);
 	return false;
+}
+
+bool
+sv_delete_allowed(const struct sv *sv, struct order_reply *r)
+{
+	const struct sv_job *job = &sv->job[SV_BACKUP];
+	enum archive_state state = archive_state(sv);
+
+	if (state == ARCHIVE_STATE_NONE)
+		sv_refuse(r, ERR_CONFIG,
+			"the manifest names no archive: spec.backup.barmanObjectStore");
+	else if (state != ARCHIVE_STATE_OK)
+		sv_refuse(r, ERR_UNMET,
+			"the archive is not in order: podgres wal status says what is wrong");
+	else if (job->proc || sv->backup_waits)
+		sv_refuse(r, ERR_STATE, "a backup or a deletion is running: try again after it");
+	else
+		return true;
+	return false;
+}
+
+void
+sv_delete_start(struct sv *sv, const struct order *o)
+{
+	sv_job_start(sv, SV_BACKUP, JOB_PRUNE, (const char *[]){"delete", o->backup.name}, 2);
 }
 
 static void
@@ -82,22 +103,40 @@ hot_start(struct sv *sv, const struct order_backup *b)
 	sv_job_start(sv, SV_BACKUP, JOB_HOT_BACKUP, args, ARRAY_LEN(args));
 }
 
-void
-sv_backup_start(struct sv *sv, const struct order *o)
+static void
+backup_start(struct sv *sv, const struct order_backup *b)
 {
-	const struct order_backup *b = &o->backup;
-
-	if (o->kind == ORDER_HOT_START) {
-		hot_start(sv, b);
-		return;
-	}
 	char immediate[8], keep[8], rate[24];
 	const char *args[] = {"create", b->name, immediate, b->incremental ? "1" : "0", keep, rate};
 
 	snprintf(immediate, sizeof(immediate), "%d", b->immediate);
 	snprintf(keep, sizeof(keep), "%u", b->keep);
 	snprintf(rate, sizeof(rate), "%lld", (long long)b->rate);
+	sv->backup_waits = false;
 	sv_job_start(sv, SV_BACKUP, JOB_BACKUP, args, ARRAY_LEN(args));
+}
+
+/* Waits its turn while the lane clears away or deletes. */
+void
+sv_backup_start(struct sv *sv, const struct order *o)
+{
+	if (o->kind == ORDER_HOT_START) {
+		hot_start(sv, &o->backup);
+	} else if (sv->job[SV_BACKUP].proc || sv->want_sweep) {
+		sv->backup_next = o->backup;
+		sv->backup_waits = true;
+	} else {
+		backup_start(sv, &o->backup);
+	}
+}
+
+static void
+backup_wait_ends(struct sv *sv)
+{
+	if (!sv->backup_waits)
+		return;
+	sv->backup_waits = false;
+	sv_op_finish(sv, ORDER_BACKUP, ERR_STATE, "postgres is being stopped");
 }
 
 static struct operation *
@@ -148,10 +187,15 @@ sv_backup_done(struct sv *sv, const struct sv_job *job, const struct job_report 
 
 /* What went wrong the job has said itself; it is tried again in its turn. */
 void
-sv_prune_done(struct sv *sv)
+sv_prune_done(struct sv *sv, const struct sv_job *job, const struct job_report *r)
 {
+	bool well = r->outcome == JOB_OUT_OK;
 	struct channel_msg msg;
 
+	loop_timer_off(&sv->backup_kill);
+	if (strcmp(job->arg, "delete") == 0)
+		sv_op_finish(sv, ORDER_BACKUP_DELETE, well ? ERR_NONE : (enum err_kind)r->err_kind,
+			well ? NULL : r->error);
 	channel_msg_init(&msg, MSG_CATALOG, 0, NULL, 0);
 	sv_tell(sv, SERVICE_ARCHIVER, &msg);
 }
@@ -217,6 +261,7 @@ sv_backup_end(struct sv *sv)
 	struct sv_job *job = &sv->job[SV_BACKUP];
 	struct err e;
 
+	backup_wait_ends(sv);
 	if (!job->proc || sv->backup_kill.at_ns != CLOCK_NEVER)
 		return;
 	if (proc_signal(job->proc, SIGTERM, &e) < 0)
@@ -252,6 +297,10 @@ sv_backup_tick(struct sv *sv)
 	}
 	if (job->proc || sv->want_stop || sv->stopping_pg)
 		return;
+	if (sv->backup_waits && !sv->want_sweep) {
+		backup_start(sv, &sv->backup_next);
+		return;
+	}
 	if (!sv->want_sweep && (sv->st.state != FSM_PRIMARY || clock_boot_ns() < sv->prune_ns))
 		return;
 	if (archive_state(sv) != ARCHIVE_STATE_OK)

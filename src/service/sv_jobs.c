@@ -261,7 +261,7 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 		sv_backup_done(sv, &was, &r);
 		break;
 	case JOB_PRUNE:
-		sv_prune_done(sv);
+		sv_prune_done(sv, &was, &r);
 		break;
 	case JOB_HOT_BACKUP:
 		sv_hot_done(sv, &r);

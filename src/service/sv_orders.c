@@ -228,6 +228,8 @@ sv_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 	}
 	if (kind == ORDER_BACKUP || kind == ORDER_HOT_START)
 		return sv_backup_allowed(sv, o, r);
+	if (kind == ORDER_BACKUP_DELETE)
+		return sv_delete_allowed(sv, r);
 	if (kind == ORDER_HOT_STOP || kind == ORDER_HOT_ABORT)
 		return sv_hot_allowed(sv, o, r);
 	if (kind == ORDER_FENCE || kind == ORDER_UNFENCE || ev == FSM_EV_NONE)
@@ -282,6 +284,9 @@ sv_do(struct sv *sv, const struct order *o)
 	case ORDER_BACKUP:
 	case ORDER_HOT_START:
 		sv_backup_start(sv, o);
+		break;
+	case ORDER_BACKUP_DELETE:
+		sv_delete_start(sv, o);
 		break;
 	case ORDER_HOT_STOP:
 	case ORDER_HOT_ABORT:

@@ -352,3 +352,29 @@ def test_a_backup_from_a_standby_waits_for_the_primarys_wal(t):
     own(t, data)
     plain = Plain(t, data, 5562, [restore_command(target), "max_worker_processes=32"]).start(60)
     eq(plain.psql("SELECT count(*) FROM a"), "1000", "the rows")
+
+
+@test(seconds=90)
+def test_a_backup_is_deleted_over_http_unless_it_is_needed(t):
+    target = Target.folder(t)
+    pod = target.pod(initdb="walSegmentSize: 1\n")
+    pod.start()
+    pod.wait_ready()
+    ids = []
+    for _ in range(2):  # the first waits its turn while podgres clears away what dead backups left
+        until(lambda: pod.post("/v1/backups?immediate=true&wait=40s", timeout=45).status == 200, 60, "a backup")
+        ids.append(target.archive("pod").backups()[-1])
+    eq(len(set(ids)), 2, "two backups")
+
+    def delete(backup):
+        return http.request(pod.socket, "DELETE", f"/v1/backups/{backup}?wait=30s", timeout=35)
+
+    eq(delete("nonsense").status, 404, "no ID")
+    eq(delete("20200101T000000").status, 404, "no such backup")
+    out = delete(ids[0])
+    eq(out.status, 200, out.text)
+    eq(target.archive("pod").backups(), ids[1:], "backups after the deletion")
+    eq([k for k in target.store.objects() if ids[0] in k], [], "objects left of it")
+    out = delete(ids[1])
+    ok(out.status != 200 and "last finished" in out.text, f"the last one stays: {out.status} {out.text}")
+    eq(target.archive("pod").backups(), ids[1:], "the last backup")
