@@ -54,8 +54,7 @@ void configure_archive_plan(struct plan *plan, const struct spec *spec);
 int configure_replica(struct configure *c, struct err *e) MUSTCHECK;
 /* Appends to c->conninfo where password and certificates of that cluster are now.  Needs c->job,
  * spec and in.file. */
-int configure_external(
-	struct configure *c, const struct spec_external *x, struct err *e) MUSTCHECK;
+int configure_external(struct configure *c, const struct spec_external *x, struct err *e) MUSTCHECK;
 /* Lets postgres read the rendered files, without a server and without touching PGDATA's own.
  * ERR_CONFIG with the place in the manifest when it refuses them. */
 int configure_try(struct configure *c, struct err *e) MUSTCHECK;

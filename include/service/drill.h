@@ -27,4 +27,5 @@ struct drill_result {
 };
 
 /* ERR_CORRUPT (or what restore_run() says) names the relation or file. */
-int archive_drill(const struct archive_drill *d, struct drill_result *out, struct err *e) MUSTCHECK;
+int archive_drill(
+	const struct archive_drill *spec, struct drill_result *out, struct err *e) MUSTCHECK;

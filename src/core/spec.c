@@ -320,7 +320,7 @@ keep_backup(struct reading *rd, const struct yaml *doc)
 	const struct yaml **grown;
 
 	if (docs->n % 32 == 0) {
-		grown = reallocarray(docs->item, docs->n + 32, sizeof(*grown));
+		grown = reallocarray(docs->item, docs->n + 32, sizeof(void *));
 		if (!grown) {
 			rd->r.no_memory = true;
 			return;

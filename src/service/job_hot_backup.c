@@ -90,8 +90,7 @@ hot_tell(struct hot *h, const char *phase, const char *label, const char *map, s
 
 /* ---- the session ---- */
 
-static int
-hot_ask(struct hot *h, int64_t ms, struct err *e, const char *fmt, ...)
+static int PRINTF(4, 5) hot_ask(struct hot *h, int64_t ms, struct err *e, const char *fmt, ...)
 {
 	AUTO(buf_deinit) struct buf text = {0};
 	va_list ap;

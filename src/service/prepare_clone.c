@@ -52,14 +52,15 @@ clone_conninfo(struct clone *c, struct err *e)
 
 /* Only a role that may also log in to a database can tell where they are; one that may not gets
  * them at their own places, which pg_basebackup checks. */
+static const char clone_spaces[] = "SELECT oid, spcname, pg_catalog.pg_tablespace_location(oid) "
+				   "FROM pg_catalog.pg_tablespace WHERE oid NOT IN (1663, 1664)";
+
 static int
 clone_tablespaces(struct clone *c, struct restore *r, struct buf *out, struct err *e)
 {
 	char psql[FILE_PATH_MAX];
-	const char *argv[] = {psql, "-X", "-A", "-t", "-w", "-F", "\t", "-d", NULL, "-c",
-		"SELECT oid, spcname, pg_catalog.pg_tablespace_location(oid) "
-		"FROM pg_catalog.pg_tablespace WHERE oid NOT IN (1663, 1664)",
-		NULL};
+	const char *argv[] = {
+		psql, "-X", "-A", "-t", "-w", "-F", "\t", "-d", NULL, "-c", clone_spaces, NULL};
 	struct spawn_spec spec = {.name = "psql",
 		.argv = argv,
 		.envp = (const char *const *)c->in->env.item,

@@ -137,13 +137,15 @@ files_folders(const char *data, struct err *e)
 	return 0;
 }
 
+static const char ours_in_wal[] = "pg_wal/" PGDATA_OURS;
+
 static int
 files_leftovers(const char *data, struct err *e)
 {
 	/* .podgres: fence flag and lock of the manager that the backup was taken from. */
 	static const char *const gone[] = {"postmaster.pid", "postmaster.opts", "standby.signal",
 		"recovery.signal", "recovery.done", "promote", "current_logfiles",
-		"backup_manifest", PGDATA_OURS, "pg_wal/" PGDATA_OURS, "pg_wal/.podgres.reserve",
+		"backup_manifest", PGDATA_OURS, ours_in_wal, "pg_wal/.podgres.reserve",
 		"tablespace_map"};
 	char path[FILE_PATH_MAX];
 

@@ -209,7 +209,7 @@ run_init(struct runner *x, const struct restore_run *run)
 	x->p.j = &x->job;
 	x->p.opt = &x->opt;
 	/* Read only: the steps take the manifest from here as the job prepare has it. */
-	memcpy(&x->p.spec, &run->spec, sizeof(x->p.spec));
+	memcpy(&x->p.spec, &run->spec, sizeof(void *));
 	x->p.has_manifest = true;
 	x->in.p = &x->p;
 	x->in.shim.fd = -1;
