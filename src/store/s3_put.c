@@ -5,10 +5,11 @@
  * The first conditional put of a struct store finds out: it looks whether something stands there,
  * writes, and writes once more, which must be refused.  From then on a put is one request.
  *
- * Whether the store compares the digest that was signed with what it got is asked once
- * (s3_learn()).  If it does, an answer with an ETag is enough, and a put is one request.  If not,
- * the ETag is compared with the MD5 of the body, and where an ETag is something else, the object is
- * read back.
+ * The ETag of the answer is compared with the MD5 of the body, so that nobody on the way can answer
+ * in the store's place; the usual put stays one request.  Another ETag must be confirmed by a HEAD;
+ * where that shows the same ETag, this store's are something else, and an answer is believed from
+ * then on if the store compares the digest that was signed with what it got, which is asked once
+ * (s3_learn()).  If it does not, the object is read back.
  */
 #include <stdio.h>
 #include <string.h>
@@ -119,8 +120,31 @@ judge_other(struct s3 *s, struct put *p, enum store_outcome *outcome, bool *miss
 
 /* ---- sending ---- */
 
-/* The store does not check: it has what was sent if the ETag is its MD5, or reading it says so.
- * A damaged one made by this call would stand in the way of the right one for ever. */
+/* The store checks digests, but this ETag is not the MD5: is the object there? */
+static int
+confirm(struct s3 *s, struct put *p, const char *etag, struct err *e)
+{
+	struct store_object o = {0};
+	bool same;
+
+	if (s3_head(s->store, p->put->key, &o, e)) {
+		if (e->kind != ERR_NOTFOUND)
+			return -1;
+		return err_set(e, ERR_REMOTE, "put %s: answered as stored, and it is not there",
+			p->put->key);
+	}
+	if (compare(s, p, &o, &same, e))
+		return -1;
+	if (!same)
+		return err_set(e, ERR_REMOTE,
+			"put %s: answered as stored, and other bytes stand there", p->put->key);
+	if (strcmp(o.etag, etag) == 0)
+		s->md5 = S3_CANNOT;
+	return 0;
+}
+
+/* It has what was sent if the ETag is its MD5, or reading it says so.  Where the store does not
+ * check, a damaged one made by this call would stand in the way of the right one for ever. */
 static int
 check_stored(struct s3 *s, struct put *p, bool create, const char *etag, struct err *e)
 {
@@ -130,6 +154,8 @@ check_stored(struct s3 *s, struct put *p, bool create, const char *etag, struct 
 		md5_hex(p->put->body, p->put->len, p->md5);
 	if (strcmp(etag, p->md5) == 0)
 		return 0;
+	if (s->verifies == S3_CAN)
+		return confirm(s, p, etag, e);
 	if (compare_bytes(s, p, &same, e))
 		return -1;
 	if (same)
@@ -163,7 +189,9 @@ send(struct s3 *s, struct put *p, bool create, struct err *e)
 			"put %s: HTTP %d without an ETag: is the endpoint an "
 			"S3 server?",
 			p->put->key, c.answer.status);
-	return s->verifies == S3_CAN ? 0 : check_stored(s, p, p->put->create, etag, e);
+	if (s->verifies == S3_CAN && s->md5 == S3_CANNOT)
+		return 0;
+	return check_stored(s, p, p->put->create, etag, e);
 }
 
 /* For stores without If-None-Match: looks first.  Two writers at the same moment are not kept

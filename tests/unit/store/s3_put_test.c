@@ -62,6 +62,48 @@ the_same_bytes_under_the_name_are_success(void **state)
 }
 
 static void
+an_answer_in_the_stores_place_is_found_out(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_checks(&r);
+	/* Never stored. */
+	rig_answer(&r, "200 OK", "ETag: \"0123456789abcdef0123456789abcdef\"\r\n", "");
+	rig_raw(&r, "HTTP/1.1 404 Not Found\r\nx-amz-request-id: 1\r\nContent-Length: 0\r\n\r\n",
+		RIG_KEEP);
+	/* Something else is there. */
+	rig_answer(&r, "200 OK", "ETag: \"0123456789abcdef0123456789abcdef\"\r\n", "");
+	rig_raw(&r, "HTTP/1.1 200 OK\r\nContent-Length: 4\r\n" META "\r\n", RIG_KEEP);
+	rig_start(&r);
+	for (int i = 0; i < 2; i++) {
+		assert_int_equal(rig_put(&r, true, NULL), -1);
+		assert_int_equal(r.e.kind, ERR_REMOTE);
+	}
+	rig_deinit(&r);
+}
+
+static void
+etags_that_are_no_md5_are_confirmed_once(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_checks(&r);
+	rig_answer(&r, "200 OK", "ETag: \"kms\"\r\n", "");
+	rig_raw(&r, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n" META "ETag: \"kms\"\r\n\r\n",
+		RIG_KEEP);
+	rig_answer(&r, "200 OK", "ETag: \"kms2\"\r\n", "");
+	rig_start(&r);
+	for (int i = 0; i < 2; i++)
+		assert_good(&r, rig_put(&r, true, NULL));
+	assert_int_equal(r.asked->n, 4);
+	rig_deinit(&r);
+}
+
+static void
 other_bytes_under_the_name_are_a_conflict(void **state)
 {
 	struct rig r;
@@ -374,6 +416,8 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(a_put_is_one_request_on_a_kept_connection),
 		cmocka_unit_test(the_same_bytes_under_the_name_are_success),
+		cmocka_unit_test(an_answer_in_the_stores_place_is_found_out),
+		cmocka_unit_test(etags_that_are_no_md5_are_confirmed_once),
 		cmocka_unit_test(other_bytes_under_the_name_are_a_conflict),
 		cmocka_unit_test(without_conditional_writes_it_looks_first_and_remembers_that),
 		cmocka_unit_test(a_store_that_ignores_conditions_is_found_out_before_it_does_harm),
