@@ -84,7 +84,7 @@ class Ours:
         memory = Memory(self.pod.archiver)
         began = time.monotonic()
         for name in names:
-            call(f"{self.client} archive {self.options} {wal}{name}", figures)
+            call(f"{self.client} {self.options} archive {wal}{name}", figures)
             if ready:
                 os.rename(f"{wal}archive_status/{name}.ready", f"{wal}archive_status/{name}.done")
         figures.total = time.monotonic() - began
@@ -102,7 +102,7 @@ class Ours:
         memory = Memory(self.pod.archiver)
         began = time.monotonic()
         for name in segments(folder)[:count]:
-            call(f"{self.client} restore {self.options} {name} {target}", figures)
+            call(f"{self.client} {self.options} restore {name} {target}", figures)
             time.sleep(0.05)  # as replay would take
         figures.total = time.monotonic() - began
         figures.besides = cpu_of(self.pod.archiver()) - before
