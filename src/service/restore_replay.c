@@ -92,8 +92,17 @@ replay_limits(const struct restore *r, struct words *w, struct err *e)
 {
 	struct control c;
 	char text[16];
+	uint32_t twice;
 
 	if (control_read(&c, r->in->place.data, e) < 0)
+		return -1;
+	/* initdb wrote these for large segments into a file that is not read here. */
+	twice = c.wal_segment_bytes / 1048576 * 2;
+	snprintf(text, sizeof(text), "%uMB", twice > 80 ? twice : 80);
+	if (server_set(w, "min_wal_size", text, e) < 0)
+		return -1;
+	snprintf(text, sizeof(text), "%uMB", twice > 1024 ? twice : 1024);
+	if (server_set(w, "max_wal_size", text, e) < 0)
 		return -1;
 	snprintf(text, sizeof(text), "%d", c.max_prepared_xacts);
 	if (server_set(w, "max_prepared_transactions", text, e) < 0)

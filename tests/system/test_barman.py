@@ -6,7 +6,7 @@ import subprocess
 
 from podtest import eq, ok, rgw, scale, test, until, walgen
 from podtest.plain import Plain, conf_of_a_plain_server, own
-from podtest.store import Target
+from podtest.store import Target, take_backup
 from test_archive_s3 import ONE_MB, all_out
 from test_campaign import restored
 
@@ -37,7 +37,7 @@ def barman_reads_ours(t, wal, data, with_tablespace):
         pod.psql(f"CREATE TABLESPACE ts1 LOCATION '{space}'")
         where = "TABLESPACE ts1"
     pod.psql(f"CREATE TABLE before (n int) {where}; INSERT INTO before SELECT generate_series(1, 5000)")
-    pod.cli("backup", "create", seconds=90)
+    take_backup(pod, 90)
     pod.psql(f"CREATE TABLE after (n int) {where}; INSERT INTO after SELECT generate_series(1, 7000)")
     all_out(pod, walgen.switch(pod))
     listed = json.loads(barman(server, "backup-list", "--format", "json", URL, "pod").stdout)["backups_list"]
@@ -59,9 +59,10 @@ def barman_reads_ours(t, wal, data, with_tablespace):
     conf_of_a_plain_server(back)
     open(back + "/recovery.signal", "w").close()
     plain = Plain(t, back, 5555, [
+        "max_worker_processes=32",
         "restore_command=AWS_ACCESS_KEY_ID=%s AWS_SECRET_ACCESS_KEY=%s /usr/bin/barman-cloud-wal-restore "
         "--endpoint-url %s %s pod %%f %%p" % (rgw.KEY, rgw.SECRET, server.endpoint, URL)])
-    plain.start(120)
+    plain.start(60)
     eq(plain.psql("SELECT (SELECT sum(n) FROM before), (SELECT sum(n) FROM after)"), "12502500|24503500", "the rows")
     if with_tablespace:
         eq(os.path.realpath(back + "/pg_tblspc/" + os.listdir(back + "/pg_tblspc")[0]), t.path("back", "ts1"),

@@ -11,7 +11,7 @@ import time
 
 from podtest import eq, ok, rgw, scale, test, until, walgen
 from podtest.check import Failed
-from podtest.store import Target, no_gap
+from podtest.store import Target, no_gap, take_backup
 from test_archive_s3 import ONE_MB, in_pg_wal, ready
 
 SPEC = ('postgresql:\n  parameters:\n    wal_keep_size: "6GB"\n    archive_timeout: "0"\n    max_wal_size: "1GB"\n')
@@ -169,7 +169,7 @@ def test_nothing_is_lost_overwritten_or_missing_whatever_is_killed_or_frozen(t):
     pod.wait_ready()
     archive = target.archive("pod")
     pod.psql(walgen.SETUP)
-    pod.cli("backup", "create", seconds=120)
+    take_backup(pod, 120)
     writer = walgen.Writer(t, pod, junk=60).start()
     campaign = Campaign(t, pod, server, target)
     began = time.monotonic()

@@ -4,6 +4,7 @@ import signal
 import subprocess
 
 from .check import until
+from .pod import Ended
 from .proc import psql
 
 
@@ -33,9 +34,15 @@ class Plain:
              *(x for one in self.settings for x in ("-c", one))], stdout=self.log, stderr=self.log,
             stdin=subprocess.DEVNULL, cwd="/", env={"PATH": "/usr/bin:/bin", "LC_ALL": "C.UTF-8", "TZ": "UTC"})
         self.t.servers.append(self)
-        until(lambda: self.psql("SELECT pg_is_in_recovery()") == "f", seconds,
-              f"postgres in {self.pgdata} is up; see plain-{self.port}.log")
+        until(self.up, seconds, f"postgres in {self.pgdata} is up")
         return self
+
+    def up(self):
+        """Out of recovery; when it has ended instead, what it said last."""
+        if self.child.poll() is not None:
+            with open(self.log.name, errors="replace") as f:
+                raise Ended("".join(x for x in f.readlines()[-40:] if "is starting up" not in x))
+        return self.psql("SELECT pg_is_in_recovery()") == "f"
 
     def psql(self, sql, **how):
         return psql(self.t, self.run_dir, self.port, sql, **how)

@@ -198,3 +198,12 @@ class Target:
 def wait_archived(pod, archive, name, seconds=60):
     """Waits until the archive holds this file of pg_wal."""
     return until(lambda: archive.wal().get(name), seconds, f"{name} is in the archive of {pod.name}")
+
+
+def take_backup(pod, seconds=120):
+    """Takes a base backup.  75: it is too early, the archive is still being looked at."""
+    def made():
+        out = pod.cli("backup", "create", check=False, seconds=seconds)
+        ok(out.returncode in (0, 75), f"podgres backup create: {out.returncode} {out.stdout}{out.stderr}")
+        return out.returncode == 0
+    until(made, 30, f"{pod.name} takes a backup")
