@@ -98,6 +98,23 @@ tar_split(struct backup_tar *t, int64_t next, struct err *e)
 
 /* ---- entries ---- */
 
+/* BASE_BACKUP says nothing of PGDATA itself, and unpacked without this it would be open to all,
+ * with which postgres does not start. */
+static int
+tar_root(struct backup_tar *t, const struct tar_entry *first, struct err *e)
+{
+	struct tar_entry root = *first;
+
+	if (t->oid != 0 || t->number != 1 || tar_writer_bytes(t->writer) > 0)
+		return 0;
+	root.kind = TAR_DIR;
+	root.name = ".";
+	root.link = "";
+	root.bytes = 0;
+	root.mode = 0700;
+	return tar_writer_file(t->writer, &root, NULL, e);
+}
+
 static int
 entry_begin(void *arg, const struct tar_entry *entry, struct err *e)
 {
@@ -108,7 +125,7 @@ entry_begin(void *arg, const struct tar_entry *entry, struct err *e)
 	t->hashing = false;
 	if (t->skip)
 		return 0;
-	if (tar_split(t, entry->bytes, e) < 0)
+	if (tar_split(t, entry->bytes, e) < 0 || tar_root(t, entry, e) < 0)
 		return -1;
 	if (entry->kind == TAR_FILE) {
 		t->label = t->oid == 0 && strcmp(entry->name, "backup_label") == 0;
