@@ -159,6 +159,16 @@ megabytes(char *text, size_t size, const struct conf_input *in, int64_t bytes, i
 	return text;
 }
 
+/* PostgreSQL's own default is for segments of 16 MB, and refused with much larger ones; initdb
+ * takes as many segments as here. */
+static const char *
+for_segments(char *text, size_t size, const struct conf_input *in, int64_t usual, int segments)
+{
+	if (INT64_C(2) * in->wal_segment_bytes <= usual)
+		return NULL;
+	return megabytes(text, size, in, 0, segments);
+}
+
 /* Sizes that follow the WAL volume; NULL: PostgreSQL's own default is right.  wal_keep_size alone
  * is chosen on large volumes, too: it is what a standby without a slot can count on. */
 static const char *
@@ -171,11 +181,12 @@ sized(char *text, size_t size, const struct conf_input *in, const char *name)
 		return volume == 0 || volume >= INT64_C(8) << 30 ? "512MB"
 		       : volume < INT64_C(512) << 20             ? "0"
 						     : megabytes(text, size, in, volume / 16, 0);
-	if (!small)
-		return NULL;
 	if (strcmp(name, "max_wal_size") == 0)
-		return megabytes(text, size, in, volume / 3, 2);
-	return volume >= INT64_C(512) << 20 ? NULL : megabytes(text, size, in, 0, 2);
+		return small ? megabytes(text, size, in, volume / 3, 2)
+			     : for_segments(text, size, in, INT64_C(1) << 30, 64);
+	if (small && volume < INT64_C(512) << 20)
+		return megabytes(text, size, in, 0, 2);
+	return for_segments(text, size, in, INT64_C(80) << 20, small ? 2 : 5);
 }
 
 /* initdb writes these two into every postgresql.conf; nobody chose them. */

@@ -26,7 +26,7 @@ def on_a_new_timeline(pod):
     open(pod.pgdata + "/standby.signal", "w").close()
     subprocess.run(["chown", "postgres:postgres", pod.pgdata + "/standby.signal"], check=True)
     pod.start()
-    until(lambda: pod.status()["state"].lower() == "standby", 60, "a standby")
+    until(lambda: "recovery" in pod.control("Database cluster state"), 60, "a standby that replays")
     pod.order("promote", seconds=40)
     pod.wait_ready()
 

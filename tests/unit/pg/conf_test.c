@@ -157,6 +157,13 @@ sizes_follow_a_small_wal_volume(void **state)
 	f->in.wal_volume_bytes = INT64_C(100) << 30;
 	USER_IS("wal_keep_size", "512MB");
 	USER_IS("max_wal_size", "(none)");
+	f->in.wal_segment_bytes = 64 << 20;
+	USER_IS("max_wal_size", "(none)");
+	USER_IS("min_wal_size", "320MB");
+	f->in.wal_segment_bytes = 1 << 30;
+	USER_IS("max_wal_size", "65536MB");
+	USER_IS("min_wal_size", "5120MB");
+	f->in.wal_segment_bytes = 16 << 20;
 	f->in.wal_volume_bytes = 64 << 20;
 	param(f, "max_wal_size", "48MB");
 	USER_IS("max_wal_size", "48MB");
