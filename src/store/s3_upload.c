@@ -338,6 +338,27 @@ look(struct upload *u, bool *there, bool *other, struct err *e)
 	return 0;
 }
 
+/* Somebody else's object may be as long, and made of as many parts: one that stood there before
+ * ours was asked for is ours only if its bytes are. */
+static int
+look_closely(struct upload *u, bool *there, bool *other, struct err *e)
+{
+	char have[SHA256_HEX_SIZE], ours[SHA256_HEX_SIZE];
+	struct sha256 sha = u->sha;
+	int64_t bytes;
+
+	if (look(u, there, other, e))
+		return -1;
+	if (!*there)
+		return 0;
+	if (s3_digest(u->s3, u->key, have, &bytes, e))
+		return -1;
+	sha256_end_hex(&sha, ours);
+	*there = strcmp(have, ours) == 0;
+	*other = !*there;
+	return 0;
+}
+
 static int
 conflict(const struct upload *u, struct err *e)
 {
@@ -373,7 +394,7 @@ after_failure(struct upload *u, bool *condition, bool *done, struct err *e)
 	*done = false;
 	if (!worth_another(e) || store_cancelled(u->s3->store))
 		return -1;
-	if (look(u, done, &other, e))
+	if (why.kind == ERR_CONFLICT ? look_closely(u, done, &other, e) : look(u, done, &other, e))
 		return -1;
 	if (*done)
 		return 0;

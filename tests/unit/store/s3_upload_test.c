@@ -202,6 +202,30 @@ something_else_under_the_name_is_not_replaced(void **state)
 }
 
 static void
+somebody_elses_object_of_our_size_is_not_ours(void **state)
+{
+	struct store_upload *u;
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	three_parts(&r);
+	rig_raw(&r, GONE, RIG_CLOSE);
+	rig_error(&r, "412 Precondition Failed", "PreconditionFailed"); /* it came meanwhile */
+	size_answer(&r, 20 * MIB, "x-3");
+	rig_answer(&r, "200 OK", ETAG("x-3"), "theirs");
+	rig_answer(&r, "204 No Content", "", "");
+	rig_start(&r);
+	u = open_upload(&r, true);
+	assert_good(&r, write_mib(&r, u, 20));
+	assert_int_equal(store_upload_finish(u, NULL, &r.e), -1);
+	assert_int_equal(r.e.kind, ERR_CONFLICT);
+	store_upload_close(u);
+	assert_asked(&r, 9, "DELETE ");
+	rig_deinit(&r);
+}
+
+static void
 a_size_that_is_wrong_afterwards_is_corrupt(void **state)
 {
 	struct store_upload *u;
@@ -280,6 +304,7 @@ main(void)
 		cmocka_unit_test(a_part_is_sent_again_and_one_that_fails_for_good_ends_it),
 		cmocka_unit_test(an_error_in_a_200_to_the_end_is_looked_into),
 		cmocka_unit_test(something_else_under_the_name_is_not_replaced),
+		cmocka_unit_test(somebody_elses_object_of_our_size_is_not_ours),
 		cmocka_unit_test(a_size_that_is_wrong_afterwards_is_corrupt),
 		cmocka_unit_test(what_does_not_fit_is_refused_before_it_begins),
 		cmocka_unit_test(uploads_that_were_left_behind_are_aborted_when_they_are_old),
