@@ -27,6 +27,7 @@ struct push {
 	char key[ARCHIVE_KEY_SIZE];
 	int fd;
 	int64_t bytes;
+	struct stat as; /* of the file when it was opened */
 	struct buf body;
 	struct store_upload *upload; /* when it grew beyond memory */
 };
@@ -36,12 +37,10 @@ struct push {
 static int
 push_open(struct push *p, struct err *e)
 {
-	struct stat st;
-
 	p->fd = open(p->want->path, O_RDONLY | O_CLOEXEC);
-	if (p->fd < 0 || fstat(p->fd, &st) < 0)
+	if (p->fd < 0 || fstat(p->fd, &p->as) < 0)
 		return file_err(e, "open %s", p->want->path);
-	p->bytes = st.st_size;
+	p->bytes = p->as.st_size;
 	if (p->name.kind == ARCHIVE_SEGMENT && p->want->segment_bytes &&
 		p->bytes != p->want->segment_bytes)
 		return err_set(e, ERR_INVALID, "%s has %lld bytes where a segment has %u",
@@ -67,7 +66,20 @@ push_check(const struct push *p, const unsigned char *head, size_t n, struct err
 	return -1;
 }
 
-/* Every block goes to fn; the file must have the length it had. */
+/* PostgreSQL recycles a segment by giving the file another name and writing to it anew, and does so
+ * with one that is .ready when archive_mode is off: what was read then is of two segments. */
+static bool
+push_unchanged(const struct push *p)
+{
+	const struct stat *as = &p->as;
+	struct stat st;
+
+	return stat(p->want->path, &st) == 0 && st.st_dev == as->st_dev &&
+	       st.st_ino == as->st_ino && st.st_size == as->st_size &&
+	       st.st_mtim.tv_sec == as->st_mtim.tv_sec && st.st_mtim.tv_nsec == as->st_mtim.tv_nsec;
+}
+
+/* Every block goes to fn; the file must be the one it was. */
 static int
 push_read(const struct push *p, codec_sink_fn *fn, void *arg, struct err *e)
 {
@@ -91,7 +103,7 @@ push_read(const struct push *p, codec_sink_fn *fn, void *arg, struct err *e)
 			return -1;
 		at += n;
 	}
-	if (at != p->bytes)
+	if (at != p->bytes || !push_unchanged(p))
 		return err_set(e, ERR_SYS, "%s changed while it was read", p->want->path);
 	return 0;
 }

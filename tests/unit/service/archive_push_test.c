@@ -71,6 +71,41 @@ what_goes_out_comes_back_in_every_compression(void **state)
 	}
 }
 
+/* PostgreSQL recycles the file while the store is being listed. */
+static bool
+recycle(void *arg)
+{
+	struct rig *r = arg;
+	char away[160];
+
+	snprintf(away, sizeof(away), "%s.recycled", r->dest);
+	(void)!rename(r->dest, away);
+	return false;
+}
+
+static void
+a_file_that_is_recycled_while_it_is_read_is_not_stored(void **state)
+{
+	struct archive_push_result out;
+	struct store_spec spec = {.cancelled = recycle};
+	struct rig r;
+	struct err e;
+
+	(void)state;
+	rig_make(&r);
+	rig_put_segment(&r, "000000010000000000000002", "", "x");
+	r.a.store = store_close(r.a.store);
+	spec.url = r.url;
+	spec.cancelled_arg = &r;
+	assert_int_equal(store_open(&r.a.store, &spec, &e), 0);
+	in_pg_wal(&r, SEG3, "mark");
+	assert_int_equal(push(&r, SEG3, true, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_SYS);
+	assert_non_null(strstr(e.msg, "changed while it was read"));
+	assert_false(there(&r, DIR3 SEG3));
+	rig_end(&r);
+}
+
 static void
 an_ordinary_segment_is_one_request(void **state)
 {
@@ -364,6 +399,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_out_comes_back_in_every_compression),
+		cmocka_unit_test(a_file_that_is_recycled_while_it_is_read_is_not_stored),
 		cmocka_unit_test(an_ordinary_segment_is_one_request),
 		cmocka_unit_test(the_same_again_is_the_same_whoever_compressed_it),
 		cmocka_unit_test(other_content_is_a_conflict_and_stays_as_it_is),
