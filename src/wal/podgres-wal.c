@@ -18,6 +18,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/time.h>
 #include <sys/un.h>
 #include <time.h>
 #include <unistd.h>
@@ -26,6 +27,7 @@
 
 #define WAL_CONNECT_MS 30000
 #define WAL_SILENCE_MS 30000
+#define WAL_SEND_S 5
 #define WAL_TOTAL_MS (15 * 60 * 1000)
 #define WAL_PAUSE_MS 20
 #define WAL_PAUSE_MAX_MS 500
@@ -96,6 +98,7 @@ pause_ms(long ms)
 static int
 wal_connect(const struct wal_call *c)
 {
+	const struct timeval send_wait = {.tv_sec = WAL_SEND_S};
 	struct sockaddr_un a = {.sun_family = AF_UNIX};
 	int fd;
 
@@ -103,6 +106,8 @@ wal_connect(const struct wal_call *c)
 	fd = socket(AF_UNIX, SOCK_SEQPACKET | SOCK_CLOEXEC, 0);
 	if (fd < 0)
 		return -1;
+	/* connect() waits, too, while the archiver takes nobody and its queue is full. */
+	setsockopt(fd, SOL_SOCKET, SO_SNDTIMEO, &send_wait, sizeof(send_wait));
 	if (connect(fd, (const struct sockaddr *)&a, sizeof(a)) == 0 &&
 		send(fd, &c->request, sizeof(c->request), MSG_NOSIGNAL) == sizeof(c->request))
 		return fd;
