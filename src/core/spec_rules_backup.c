@@ -107,6 +107,13 @@ rule_server_name(struct spec_reader *r, const struct yaml *n)
 		spec_error_at(r, "serverName", server, "\"%.60s\" is no name of one folder", s);
 }
 
+/* Keys that somebody wrote into a URL must not go on into the log. */
+static const char *
+without_keys(const char *url)
+{
+	return strchr(url, '@') ? "(a URL with credentials)" : url;
+}
+
 static void
 rule_store(struct spec_reader *r, const struct yaml *n)
 {
@@ -125,13 +132,13 @@ rule_store(struct spec_reader *r, const struct yaml *n)
 	if (*yaml_text(to) && !strange && !destination_ok(yaml_text(to)))
 		spec_error_at(r, "destinationPath", to,
 			"\"%.100s\" is no destination, expected s3://BUCKET[/PATH] or file:///PATH",
-			yaml_text(to));
+			without_keys(yaml_text(to)));
 	else if (s3 && !strange)
 		rule_credentials(r, n);
 	if (*yaml_text(url) && !endpoint_ok(yaml_text(url)))
 		spec_error_at(r, "endpointURL", url,
 			"\"%.100s\" is no endpoint, expected http(s)://HOST[:PORT]",
-			yaml_text(url));
+			without_keys(yaml_text(url)));
 	rule_server_name(r, n);
 }
 

@@ -172,6 +172,13 @@ static const struct {
 		"7:60: spec.backup.barmanObjectStore.s3Credentials: secretAccessKey is missing"},
 	{"  backup: {barmanObjectStore: {destinationPath: file:///b, endpointURL: 'h:9'}}\n",
 		"7:73: spec.backup.barmanObjectStore.endpointURL: \"h:9\" is no endpoint"},
+	{"  backup: {barmanObjectStore: {destinationPath: 's3://KEY:secret@b/p'}}\n",
+		"7:49: spec.backup.barmanObjectStore.destinationPath: \"(a URL with "
+		"credentials)\" is no destination"},
+	{"  backup: {barmanObjectStore: {destinationPath: file:///b, endpointURL: "
+	 "'https://KEY:secret@h:9'}}\n",
+		"7:73: spec.backup.barmanObjectStore.endpointURL: \"(a URL with credentials)\" is "
+		"no endpoint"},
 	{"  backup: {barmanObjectStore: {destinationPath: file:///b, endpointURL: "
 	 "'http://h:70000'}}\n",
 		"7:73: spec.backup.barmanObjectStore.endpointURL: \"http://h:70000\" is no"},
