@@ -466,6 +466,24 @@ kind_of(CURLcode code)
 	}
 }
 
+/* What curl's words do not say. */
+static const char *
+hint_of(CURLcode code)
+{
+	switch (code) {
+	case CURLE_COULDNT_RESOLVE_HOST:
+		return "; is the endpoint spelt right, and does DNS know it?";
+	case CURLE_COULDNT_CONNECT:
+		return "; is the server up, and the endpoint's port right?";
+	case CURLE_SSL_CONNECT_ERROR:
+		return "; does this port speak TLS?";
+	case CURLE_PEER_FAILED_VERIFICATION:
+		return "; give the authority that signed the server's certificate";
+	default:
+		return "";
+	}
+}
+
 static int
 outcome(const struct http_call *c, struct err *e)
 {
@@ -477,8 +495,8 @@ outcome(const struct http_call *c, struct err *e)
 		return err_set(e, ERR_REMOTE, "the connection broke within the head of the answer");
 	if (c->code == CURLE_OK)
 		return 0;
-	return err_raise(e, kind_of(c->code), 0, ERR_HERE, "%s",
-		c->text[0] ? c->text : c->http->lib.curl_easy_strerror(c->code));
+	return err_raise(e, kind_of(c->code), 0, ERR_HERE, "%s%s",
+		c->text[0] ? c->text : c->http->lib.curl_easy_strerror(c->code), hint_of(c->code));
 }
 
 static bool

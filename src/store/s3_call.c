@@ -158,6 +158,8 @@ finish_once(struct s3 *s, struct s3_call *c, int *tries, struct err *e)
 	if (rc == 0)
 		return s3_judge(s, c, tries, e);
 	c->fresh = true;
+	if (!c->final) /* what was done with the answer has nothing to do with the place */
+		(void)err_add(e, "%s", s->base);
 	*tries = e->kind == ERR_REMOTE || e->kind == ERR_TIMEOUT ? S3_MANY : 0;
 	return -1;
 }
