@@ -17,6 +17,7 @@
 
 #define SECRETS_DEFAULT "/etc/podgres/secrets"
 #define CONFIG_DEFAULT "/etc/podgres/cluster.yaml"
+#define ARCHIVE_CLI_ATTEMPTS 6 /* somebody sits before it: some seconds, not minutes */
 
 static int
 read_spec(struct archive_cli *x, struct err *e)
@@ -72,13 +73,15 @@ int
 archive_cli_open(
 	struct archive_cli *x, const char *name, const struct cli_args *args, struct err *e)
 {
+	const struct archive_patience patience = {.attempts = ARCHIVE_CLI_ATTEMPTS};
+
 	*x = (struct archive_cli){.args = args, .name = name};
 	term_init(&x->out, STDOUT_FILENO);
 	term_init(&x->err, STDERR_FILENO);
 	if (read_spec(x, e) < 0)
 		return -1;
 	x->from = which(x);
-	if (archive_open(&x->archive, x->spec, x->from, x->opt, NULL, e) < 0)
+	if (archive_open(&x->archive, x->spec, x->from, x->opt, &patience, e) < 0)
 		return -1;
 	archive_cli_progress(x, "reading the catalogue of %s ...", store_where(x->archive->store));
 	if (archive_catalog_read(x->archive, &x->catalog, e) < 0)
