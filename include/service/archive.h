@@ -98,9 +98,12 @@ struct archive_fetch {
 	uint64_t system_id;     /* 0: not checked */
 	uint32_t segment_bytes; /* length of a segment; 0: not checked */
 	bool partial;           /* take NAME.partial when the whole one is certainly not there */
+	bool unused;            /* that nothing at all is in the archive may be so */
 };
 
-/* ERR_NOTFOUND: the archive certainly does not have it.  stored_bytes may be NULL. */
+/* ERR_NOTFOUND: the archive certainly does not have it.  One that holds nothing at all has lost its
+ * volume, or is another one than was meant: that is ERR_CONFIG, unless it may be unused.
+ * stored_bytes may be NULL. */
 int archive_fetch(struct archive *a, const struct archive_fetch *want, int64_t *stored_bytes,
 	struct err *e) MUSTCHECK;
 /* The header of the first segment that is there; ERR_NOTFOUND: there is none. */

@@ -29,6 +29,7 @@ struct archiver_task {
 	bool flag;      /* TASK_FETCH: NAME.partial will do; TASK_CATALOG: read all of it;
 			   TASK_PUSH: look what stands beside it */
 	bool ahead;     /* TASK_FETCH: nobody waits for it */
+	bool unused;    /* TASK_FETCH: that the archive is empty may be so */
 	bool sweep;     /* TASK_CATALOG: first remove what killed workers left */
 	char name[64];
 	char path[PATH_LEN];

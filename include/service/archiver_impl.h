@@ -61,6 +61,8 @@ struct archiver_health {
 	unsigned stored;  /* since the start, or since the store changed */
 	int64_t hold_ns;  /* nothing is begun before, boot time */
 	int64_t said_ns;  /* when the log last heard of it */
+	int64_t say_ms;   /* it hears of the same trouble again after so long */
+	bool told;        /* of this trouble */
 	int parallel;     /* uploads at once, now */
 	int64_t eased_ns; /* when that last grew or shrank */
 	enum owner_state owner;
@@ -154,6 +156,7 @@ struct archiver {
 	int64_t scan_due_ns, catalog_due_ns, sweep_due_ns;
 	bool scanned;
 	bool catalog_all;
+	int catalog_fails;
 	struct archive_facts facts;
 	bool dirty;
 };

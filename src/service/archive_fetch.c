@@ -4,7 +4,9 @@
  * Process: workers of the archiver, jobs and commands.  The object is asked for under the extension
  * that worked last (at first that of the configured compression), so that the usual segment costs
  * one request.  Only when it is not there a LIST tells what else there is, and only a LIST that
- * succeeded and shows nothing means that the archive certainly does not have the file.  A whole
+ * succeeded and shows nothing means that the archive certainly does not have the file; and not
+ * even that where nothing is in the archive at all, since this is how the empty folder below a
+ * volume looks that is not mounted, or a prefix that was never written to.  A whole
  * segment goes before a partial one, whatever the order of their keys.  What comes is unpacked into
  * a temporary file beside the destination and looked at: nothing that is wrong is ever handed over.
  */
@@ -277,6 +279,46 @@ fetch_candidates(struct fetch_run *r, struct err *e)
 	return -1;
 }
 
+static int
+used_each(void *arg, const struct store_object *o, struct err *e)
+{
+	(void)o;
+	*(bool *)arg = true;
+	return err_set(e, ERR_STATE, "one is enough");
+}
+
+/* It holds something, be it the marker that says whose it is. */
+static int
+fetch_used(struct fetch_run *r, struct err *e)
+{
+	char prefix[ARCHIVE_KEY_SIZE];
+	bool used = false;
+	struct store_list list = {
+		.prefix = prefix, .folders = true, .each = used_each, .arg = &used};
+
+	if (r->want->unused)
+		return 0;
+	if (archive_key(prefix, e, "%s/", r->a->server) < 0)
+		return -1;
+	if (store_list(r->a->store, &list, e) < 0 && !used)
+		return -1;
+	if (used)
+		return 0;
+	return err_set(e, ERR_CONFIG,
+		"%s/%s holds nothing at all: is the volume mounted, and are destination and "
+		"server name right?",
+		store_where(r->a->store), r->a->server);
+}
+
+static int
+fetch_absent(struct fetch_run *r, struct err *e)
+{
+	if (fetch_used(r, e) < 0)
+		return -1;
+	return err_set(e, ERR_NOTFOUND, "%s is not in %s/%s", r->want->name,
+		store_where(r->a->store), r->a->server);
+}
+
 /* What a LIST has shown may be gone by the time it is read: a partial segment makes room for the
  * whole one.  Then once more. */
 static int
@@ -286,8 +328,7 @@ fetch_search(struct fetch_run *r, struct err *e)
 		if (fetch_list(r, e) < 0)
 			return -1;
 		if (r->founds == 0)
-			return err_set(e, ERR_NOTFOUND, "%s is not in %s/%s", r->want->name,
-				store_where(r->a->store), r->a->server);
+			return fetch_absent(r, e);
 		if (fetch_candidates(r, e) == 0)
 			return 0;
 		if (e->kind != ERR_NOTFOUND)
@@ -337,7 +378,7 @@ archive_fetch(
 int
 archive_fetch_text(struct archive *a, const char *name, size_t max, struct buf *out, struct err *e)
 {
-	struct archive_fetch want = {.name = name, .path = ""};
+	struct archive_fetch want = {.name = name, .path = "", .unused = true};
 	AUTO(buf_deinit) struct buf text;
 	struct fetch_run r = {.a = a, .want = &want, .text = &text};
 

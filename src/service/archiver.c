@@ -154,6 +154,16 @@ ring_look(struct archiver *a)
 		ring_clear(a->ring, a->wal_dir);
 }
 
+/* A standby may come up before the first thing was ever archived, and finds its end elsewhere; a
+ * recovery that is not one ends where the archive ends. */
+static bool
+ring_unused(const struct archiver *a, int source)
+{
+	const struct archive_facts *f = &a->facts;
+
+	return source < 0 && a->sup.plan.standby && !f->restored && !f->archived && !f->backups;
+}
+
 static void
 ring_start(struct archiver *a)
 {
@@ -167,6 +177,7 @@ ring_start(struct archiver *a)
 		ring_next(a->ring, &task, &ahead)) {
 		uint64_t job = archiver_job_begin(a, task.name, true, ahead);
 
+		task.unused = ring_unused(a, task.source);
 		if (!task.deadline_ns)
 			task.deadline_ns = clock_boot_ns() + FETCH_DEADLINE_MS * MS_NS;
 		if (archiver_start(a, WORKER_FETCH, &task, job, &e) == 0)
@@ -224,10 +235,17 @@ catalog_done(struct archiver *a, const struct archiver_done *done)
 	const struct archiver_summary *c = &done->summary;
 	struct archive_facts *f = &a->facts;
 
+	if (done->err_kind == ERR_BUSY)
+		return; /* the configuration changed */
 	if (done->err_kind || !c->catalog_wall_us) {
-		log_warning("the catalogue could not be read", F_STR("error", done->msg));
+		if (!a->catalog_fails++)
+			log_warning("the catalogue could not be read", F_STR("error", done->msg));
 		return;
 	}
+	if (a->catalog_fails)
+		log_info(
+			"the catalogue can be read again", F_INT("failed_tries", a->catalog_fails));
+	a->catalog_fails = 0;
 	a->catalog_due_ns = clock_boot_ns() + CATALOG_EVERY_MS * MS_NS;
 	f->catalog_wall_us = c->catalog_wall_us;
 	f->backups = c->backups;

@@ -85,8 +85,9 @@ continuous_ended(struct archiver *a, const char *why)
 	archiver_continuous_stop(a);
 	c->fails++;
 	c->again_ns = clock_boot_ns() + pause_ms * MS_NS;
-	log_warning("continuous WAL was interrupted", F_STR("error", why),
-		F_INT("again_in_ms", pause_ms));
+	if (c->fails == 1)
+		log_warning("continuous WAL was interrupted", F_STR("error", why),
+			F_INT("again_in_ms", pause_ms));
 }
 
 static void
@@ -109,6 +110,8 @@ continuous_on_news(struct loop_fd *src, uint32_t events, void *arg)
 		continuous_ended(a, n.msg);
 		return;
 	}
+	if (a->continuous.fails)
+		log_info("continuous WAL goes on", F_INT("failed_tries", a->continuous.fails));
 	a->continuous.fails = 0;
 	a->facts.continuous_lsn = n.lsn;
 	a->dirty = true;

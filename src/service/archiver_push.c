@@ -27,7 +27,8 @@
 #define PUSH_HOLD_MS 1000
 #define PUSH_HOLD_MAX_MS 30000
 #define PUSH_HOLD_DRAIN_MS 2000
-#define PUSH_SAY_MS 60000
+#define PUSH_SAY_MS 60000 /* and each time twice as long */
+#define PUSH_SAY_MAX_MS (60 * 60 * SEC_MS)
 #define PUSH_WARY 2
 #define PUSH_EXIT_STOPPING 130 /* PostgreSQL's archiver ends above 128 */
 
@@ -61,7 +62,9 @@ archiver_store_failed(struct archiver *a, const char *what, const struct archive
 	struct archiver_health *h = &a->health;
 	struct archive_facts *f = &a->facts;
 	int64_t now = clock_boot_ns(), pause_ms = PUSH_HOLD_MS << (h->fails < 6 ? h->fails : 6);
-	bool say = h->fails == 0 || now - h->said_ns > PUSH_SAY_MS * MS_NS;
+	/* Also of one that comes and goes the log hears no more than that. */
+	int64_t quiet_ms = h->told ? h->say_ms : PUSH_SAY_MS;
+	bool say = h->said_ns == 0 || now - h->said_ns > quiet_ms * MS_NS;
 
 	if (pause_ms > (a->drain.on ? PUSH_HOLD_DRAIN_MS : PUSH_HOLD_MAX_MS))
 		pause_ms = a->drain.on ? PUSH_HOLD_DRAIN_MS : PUSH_HOLD_MAX_MS;
@@ -77,6 +80,9 @@ archiver_store_failed(struct archiver *a, const char *what, const struct archive
 	if (!say)
 		return;
 	h->said_ns = now;
+	h->say_ms = h->told ? 2 * h->say_ms : PUSH_SAY_MS;
+	h->told = true;
+	h->say_ms = h->say_ms < PUSH_SAY_MAX_MS ? h->say_ms : PUSH_SAY_MAX_MS;
 	log_error("the archive fails", F_STR("what", what), F_STR("error", done->msg),
 		F_STR("kind", err_name((enum err_kind)done->err_kind)), F_INT("tries", h->fails),
 		F_STR("hint", f->hint));
@@ -87,10 +93,11 @@ archiver_store_worked(struct archiver *a)
 {
 	struct archiver_health *h = &a->health;
 
-	if (h->fails)
+	if (h->fails && h->told)
 		log_info("the archive works again", F_INT("failed_tries", h->fails),
 			F_INT("after_s", (clock_wall_us() - a->facts.failing_wall_us) / SEC_US));
 	h->fails = 0;
+	h->told = false;
 	h->hold_ns = 0;
 	a->facts.failing_wall_us = 0;
 	if (!a->facts.owner[0] && !a->facts.conflict[0] && !a->pending) {

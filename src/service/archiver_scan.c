@@ -215,6 +215,13 @@ drain_feed(struct archiver *a)
 	}
 }
 
+/* A transfer over a slow line takes its time; it is not stuck before it has failed. */
+static bool
+drain_stuck(const struct archiver *a)
+{
+	return a->health.fails > 0 || queue_count(&a->queue, QUEUE_RUNNING) == 0;
+}
+
 void
 archiver_drain_look(struct archiver *a)
 {
@@ -233,6 +240,6 @@ archiver_drain_look(struct archiver *a)
 		drain_end(a, d->left ? "what is left cannot be stored" : "nothing is left");
 	else if (now > d->by_ns)
 		drain_end(a, "the grace period is over");
-	else if (now - d->moved_ns > DRAIN_STUCK_MS * MS_NS)
+	else if (drain_stuck(a) && now - d->moved_ns > DRAIN_STUCK_MS * MS_NS)
 		drain_end(a, "the store takes nothing");
 }

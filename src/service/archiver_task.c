@@ -149,7 +149,8 @@ task_fetch(struct archive *a, const struct archiver_task *task, struct archiver_
 		.path = task->path,
 		.system_id = task->system_id,
 		.segment_bytes = task->segment_bytes,
-		.partial = task->flag};
+		.partial = task->flag,
+		.unused = task->unused};
 
 	return archive_fetch(a, &fetch, &done->stored_bytes, e);
 }

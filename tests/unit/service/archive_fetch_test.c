@@ -189,6 +189,30 @@ a_sound_twin_replaces_a_damaged_object(void **state)
 }
 
 static void
+an_archive_that_holds_nothing_at_all_is_not_believed(void **state)
+{
+	struct archive_fetch f = {.name = SEG3, .partial = true, .unused = true};
+	struct rig r;
+	struct err e;
+
+	(void)state;
+	rig_make(&r);
+	assert_int_equal(get(&r, SEG3, true, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFIG);
+	assert_non_null(strstr(e.msg, "is the volume mounted"));
+	rig_put(&r, "other/podgres/owner.json", "{}", 2);
+	assert_int_equal(get(&r, SEG3, true, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFIG);
+	f.path = r.dest;
+	assert_int_equal(archive_fetch(&r.a, &f, NULL, &e), -1);
+	assert_int_equal(e.kind, ERR_NOTFOUND);
+	rig_put(&r, "srv/podgres/owner.json", "{}", 2);
+	assert_int_equal(get(&r, SEG3, true, &e), -1);
+	assert_int_equal(e.kind, ERR_NOTFOUND);
+	rig_end(&r);
+}
+
+static void
 histories_come_as_text_too(void **state)
 {
 	const char *text = "1\t0/500000\tno recovery target specified\n";
@@ -240,6 +264,7 @@ main(void)
 		cmocka_unit_test(what_is_wrong_is_never_handed_over),
 		cmocka_unit_test(a_cut_compressed_object_is_corrupt),
 		cmocka_unit_test(a_sound_twin_replaces_a_damaged_object),
+		cmocka_unit_test(an_archive_that_holds_nothing_at_all_is_not_believed),
 		cmocka_unit_test(histories_come_as_text_too),
 		cmocka_unit_test(a_full_disk_or_a_missing_folder_is_said),
 	};

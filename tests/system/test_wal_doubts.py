@@ -1,0 +1,40 @@
+"""wal_doubts - what must not pass for "stored" or "not there", and what must not be said too often."""
+import os
+import subprocess
+import time
+
+from podtest import eq, test, walgen
+from podtest.store import Target
+from test_archive_s3 import KEEP, ONE_MB, all_out
+from test_wal_restore import client
+
+NAME = "000000010000000000000050"
+
+
+def begin(t, target=None, **manifest):
+    target = target or Target.folder(t)
+    pod = target.pod(**{"wal": "compression: gzip", "initdb": ONE_MB, "spec": KEEP, **manifest})
+    pod.start()
+    pod.wait_ready()
+    return target, pod
+
+
+@test(seconds=90)
+def test_an_empty_mount_point_is_not_the_end_of_the_archive(t):
+    target, pod = begin(t)
+    all_out(pod, walgen.fill(pod, 2, 1 << 20))
+    dest = pod.pgdata + "/pg_wal/RECOVERYXLOG"
+    client(t, pod, NAME, dest, check=1)
+    root = target.store.root
+    os.rename(root, root + ".away")
+    os.mkdir(root, 0o755)
+    os.chown(root, os.stat(root + ".away").st_uid, os.stat(root + ".away").st_gid)
+    time.sleep(2.5)  # what is known to be absent is known for two seconds
+    asked = subprocess.Popen([os.path.join(os.path.dirname(t.binary), "podgres-wal"), "--socket",
+                              pod.run_dir + "/wal.sock", "restore", NAME, dest])
+    time.sleep(8)
+    eq(asked.poll(), None, "an answer while the volume is away")
+    os.rmdir(root)
+    os.rename(root + ".away", root)
+    eq(asked.wait(30), 1, "the answer once it is back")
+    pod.stop()
