@@ -30,6 +30,7 @@
 #define PUSH_SAY_MS 60000 /* and each time twice as long */
 #define PUSH_SAY_MAX_MS (60 * 60 * SEC_MS)
 #define PUSH_WARY 2
+#define PUSH_PARALLEL (ARCHIVER_WORKERS / 2 - 2)
 #define PUSH_EXIT_STOPPING 130 /* PostgreSQL's archiver ends above 128 */
 
 static void push_answer_all(struct archiver *a);
@@ -108,13 +109,22 @@ archiver_store_worked(struct archiver *a)
 	a->dirty = true;
 }
 
+/* Those who fetch and look must find a worker, too. */
+static int
+push_most(const struct archiver *a)
+{
+	int n = a->spec && a->has_store ? a->spec->backup.store.wal_parallel : 1;
+
+	return n < 1 ? 1 : n > PUSH_PARALLEL ? PUSH_PARALLEL : n;
+}
+
 /* A store that asks for it gets half of the load; it grows back slowly. */
 static void
 push_pace(struct archiver *a, const struct archiver_done *done)
 {
 	struct archiver_health *h = &a->health;
 	int64_t now = clock_boot_ns();
-	int most = a->spec ? a->spec->backup.store.wal_parallel : 1;
+	int most = push_most(a);
 
 	if (done->throttled) {
 		h->parallel = h->parallel > 1 ? h->parallel / 2 : 1;
@@ -519,10 +529,7 @@ archiver_push_tick(struct archiver *a)
 void
 archiver_push_reset(struct archiver *a)
 {
-	a->health = (struct archiver_health){
-		.parallel = a->spec && a->has_store ? a->spec->backup.store.wal_parallel : 1};
-	if (a->health.parallel < 1)
-		a->health.parallel = 1;
+	a->health = (struct archiver_health){.parallel = push_most(a)};
 	a->facts.failing_wall_us = 0;
 	a->facts.problem[0] = a->facts.hint[0] = a->facts.owner[0] = a->facts.conflict[0] = '\0';
 	a->facts.err_kind = 0;

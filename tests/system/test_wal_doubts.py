@@ -3,9 +3,10 @@ import os
 import subprocess
 import time
 
-from podtest import eq, test, walgen
+from podtest import eq, test, until, walgen
 from podtest.store import Target
-from test_archive_s3 import KEEP, ONE_MB, all_out
+from test_archive import switches
+from test_archive_s3 import KEEP, ONE_MB, all_out, ready
 from test_wal_restore import client
 
 NAME = "000000010000000000000050"
@@ -37,4 +38,15 @@ def test_an_empty_mount_point_is_not_the_end_of_the_archive(t):
     os.rmdir(root)
     os.rename(root + ".away", root)
     eq(asked.wait(30), 1, "the answer once it is back")
+    pod.stop()
+
+
+@test(seconds=90)
+def test_more_transfers_than_there_are_workers_are_no_trouble(t):
+    target, pod = begin(t, wal="maxParallel: 64")
+    os.chmod(target.store.root, 0)
+    last = switches(pod, 120)
+    os.chmod(target.store.root, 0o755)
+    until(lambda: last in target.archive("pod").segments() or not ready(pod), 60, "all is archived")
+    eq([x for x in pod.log_text().splitlines() if "was not started" in x], [], "transfers that were not started")
     pod.stop()
