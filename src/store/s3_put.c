@@ -6,10 +6,9 @@
  * writes, and writes once more, which must be refused.  From then on a put is one request.
  *
  * The ETag of the answer is compared with the MD5 of the body, so that nobody on the way can answer
- * in the store's place; the usual put stays one request.  Another ETag must be confirmed by a HEAD;
- * where that shows the same ETag, this store's are something else, and an answer is believed from
- * then on if the store compares the digest that was signed with what it got, which is asked once
- * (s3_learn()).  If it does not, the object is read back.
+ * in the store's place; the usual put stays one request.  Any other ETag (SSE-KMS has such) must be
+ * confirmed each time: by a HEAD where the store compares the digest that was signed with what it
+ * got, which is asked once (s3_learn()); else the object is read back.
  */
 #include <stdio.h>
 #include <string.h>
@@ -120,27 +119,29 @@ judge_other(struct s3 *s, struct put *p, enum store_outcome *outcome, bool *miss
 
 /* ---- sending ---- */
 
+/* It said that it has it: to be tried again, whatever the reason. */
+static int
+not_there(const struct put *p, struct err *e)
+{
+	return err_set(
+		e, ERR_REMOTE, "put %s: answered as stored, and it is not there", p->put->key);
+}
+
 /* The store checks digests, but this ETag is not the MD5: is the object there? */
 static int
-confirm(struct s3 *s, struct put *p, const char *etag, struct err *e)
+confirm(struct s3 *s, struct put *p, struct err *e)
 {
 	struct store_object o = {0};
 	bool same;
 
-	if (s3_head(s->store, p->put->key, &o, e)) {
-		if (e->kind != ERR_NOTFOUND)
-			return -1;
-		return err_set(e, ERR_REMOTE, "put %s: answered as stored, and it is not there",
-			p->put->key);
-	}
+	if (s3_head(s->store, p->put->key, &o, e))
+		return e->kind == ERR_NOTFOUND ? not_there(p, e) : -1;
 	if (compare(s, p, &o, &same, e))
-		return -1;
-	if (!same)
-		return err_set(e, ERR_REMOTE,
-			"put %s: answered as stored, and other bytes stand there", p->put->key);
-	if (strcmp(o.etag, etag) == 0)
-		s->md5 = S3_CANNOT;
-	return 0;
+		return e->kind == ERR_NOTFOUND ? not_there(p, e) : -1;
+	if (same)
+		return 0;
+	return err_set(e, ERR_REMOTE, "put %s: answered as stored, and other bytes stand there",
+		p->put->key);
 }
 
 /* It has what was sent if the ETag is its MD5, or reading it says so.  Where the store does not
@@ -155,9 +156,9 @@ check_stored(struct s3 *s, struct put *p, bool create, const char *etag, struct 
 	if (strcmp(etag, p->md5) == 0)
 		return 0;
 	if (s->verifies == S3_CAN)
-		return confirm(s, p, etag, e);
+		return confirm(s, p, e);
 	if (compare_bytes(s, p, &same, e))
-		return -1;
+		return e->kind == ERR_NOTFOUND ? not_there(p, e) : -1;
 	if (same)
 		return 0;
 	return err_set(e, ERR_CORRUPT, "put %s: the store has other bytes than were sent%s",
@@ -189,8 +190,6 @@ send(struct s3 *s, struct put *p, bool create, struct err *e)
 			"put %s: HTTP %d without an ETag: is the endpoint an "
 			"S3 server?",
 			p->put->key, c.answer.status);
-	if (s->verifies == S3_CAN && s->md5 == S3_CANNOT)
-		return 0;
 	return check_stored(s, p, p->put->create, etag, e);
 }
 

@@ -436,8 +436,11 @@ check_result(struct upload *u, struct err *e)
 {
 	struct store_object o = {0};
 
-	if (s3_head(u->s3->store, u->key, &o, e))
+	if (s3_head(u->s3->store, u->key, &o, e)) {
+		if (e->kind == ERR_NOTFOUND)
+			e->kind = ERR_REMOTE; /* it said that it is done */
 		return err_add(e, "after the upload");
+	}
 	if (o.bytes == u->bytes)
 		return 0;
 	return err_set(e, ERR_CORRUPT, "upload %s: the store has %lld bytes, %lld were sent",

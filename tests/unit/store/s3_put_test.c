@@ -85,7 +85,7 @@ an_answer_in_the_stores_place_is_found_out(void **state)
 }
 
 static void
-etags_that_are_no_md5_are_confirmed_once(void **state)
+etags_that_are_no_md5_are_confirmed_each_time(void **state)
 {
 	struct rig r;
 
@@ -96,10 +96,32 @@ etags_that_are_no_md5_are_confirmed_once(void **state)
 	rig_raw(&r, "HTTP/1.1 200 OK\r\nContent-Length: 3\r\n" META "ETag: \"kms\"\r\n\r\n",
 		RIG_KEEP);
 	rig_answer(&r, "200 OK", "ETag: \"kms2\"\r\n", "");
+	rig_raw(&r, "HTTP/1.1 404 Not Found\r\nx-amz-request-id: 1\r\nContent-Length: 0\r\n\r\n",
+		RIG_KEEP);
 	rig_start(&r);
-	for (int i = 0; i < 2; i++)
-		assert_good(&r, rig_put(&r, true, NULL));
-	assert_int_equal(r.asked->n, 4);
+	assert_good(&r, rig_put(&r, true, NULL));
+	assert_int_equal(rig_put(&r, true, NULL), -1); /* that one was a lie */
+	assert_int_equal(r.e.kind, ERR_REMOTE);
+	assert_int_equal(r.asked->n, 5);
+	rig_deinit(&r);
+}
+
+/* Nor is its absence that of the file that was to be stored. */
+static void
+a_store_that_does_not_check_is_not_believed_either(void **state)
+{
+	struct rig r;
+
+	(void)state;
+	rig_init(&r);
+	rig_answer(&r, "200 OK", "ETag: \"x\"\r\n", ""); /* the probe was taken */
+	rig_answer(&r, "204 No Content", "", "");
+	rig_answer(&r, "200 OK", "ETag: \"x\"\r\n", "");
+	rig_error(&r, "404 Not Found", "NoSuchKey");
+	rig_start(&r);
+	assert_int_equal(rig_put(&r, true, NULL), -1);
+	assert_int_equal(r.e.kind, ERR_REMOTE);
+	assert_non_null(strstr(r.e.msg, "answered as stored"));
 	rig_deinit(&r);
 }
 
@@ -417,7 +439,8 @@ main(void)
 		cmocka_unit_test(a_put_is_one_request_on_a_kept_connection),
 		cmocka_unit_test(the_same_bytes_under_the_name_are_success),
 		cmocka_unit_test(an_answer_in_the_stores_place_is_found_out),
-		cmocka_unit_test(etags_that_are_no_md5_are_confirmed_once),
+		cmocka_unit_test(etags_that_are_no_md5_are_confirmed_each_time),
+		cmocka_unit_test(a_store_that_does_not_check_is_not_believed_either),
 		cmocka_unit_test(other_bytes_under_the_name_are_a_conflict),
 		cmocka_unit_test(without_conditional_writes_it_looks_first_and_remembers_that),
 		cmocka_unit_test(a_store_that_ignores_conditions_is_found_out_before_it_does_harm),
