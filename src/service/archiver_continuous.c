@@ -12,6 +12,7 @@
 #include <string.h>
 #include <sys/epoll.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/wait.h>
 
@@ -30,6 +31,7 @@
 static bool
 child_begin(const struct archiver *a, int fd)
 {
+	const struct rlimit no_core = {0, 0};
 	int log_fd;
 
 	if (prctl(PR_SET_PDEATHSIG, SIGKILL) < 0 || getppid() != a->self)
@@ -42,6 +44,7 @@ child_begin(const struct archiver *a, int fd)
 		return false;
 	if (close_range(CHILD_LOG_FD + 1, ~0U, 0) < 0)
 		return false;
+	(void)setrlimit(RLIMIT_CORE, &no_core); /* it holds keys */
 	log_init(&(struct log_config){.logger = "archiver",
 		.pod = a->s->opt->pod_name,
 		.level = (enum log_level)a->s->opt->log_level,

@@ -12,6 +12,7 @@
 #include "sys/file.h"
 
 #define RING_HISTORY_MAX ((size_t)1 << 20)
+#define TMP_SUFFIX ".podgres-tmp"
 
 static int
 files_move(void *arg, const char *from, const char *to, struct err *e)
@@ -27,11 +28,35 @@ files_drop(void *arg, const char *path)
 	unlink(path);
 }
 
+/* "NAME.1f", perhaps with ".podgres-tmp": as ring_next() names them. */
+static bool
+files_ours(const char *file)
+{
+	char name[ARCHIVE_NAME_SIZE + 32];
+	struct archive_name n;
+	char *end;
+
+	if (strlen(file) >= sizeof(name))
+		return false;
+	snprintf(name, sizeof(name), "%s", file);
+	end = strstr(name, TMP_SUFFIX);
+	if (end)
+		*end = '\0';
+	end = strrchr(name, '.');
+	if (!end || strspn(end + 1, "0123456789abcdef") != strlen(end + 1))
+		return false;
+	*end = '\0';
+	return archive_name_parse(name, &n) != ARCHIVE_OTHER;
+}
+
+/* A folder of this name may also be the one in PGDATA that holds podgres' own state. */
 static int
 files_remove_one(const char *name, void *arg, struct err *e)
 {
 	char path[FILE_PATH_MAX];
 
+	if (!files_ours(name))
+		return 0;
 	if (file_join(path, sizeof(path), arg, name, e) < 0)
 		return -1;
 	return file_remove(path, e);

@@ -1,5 +1,7 @@
 #include "ring_world.h"
 
+#include "sys/file.h"
+
 /* ---- one thing each ---- */
 
 static void
@@ -346,6 +348,36 @@ a_recovery_reads_its_source_alone(void **state)
 	assert_int_equal(out[0], -1);
 }
 
+/* The folder may be the one that holds podgres' own state, when somebody restores into PGDATA. */
+static void
+only_what_was_fetched_is_cleared_away(void **state)
+{
+	static const struct {
+		const char *name;
+		bool stays;
+	} files[] = {{"manager.state", true}, {"lock", true}, {"archive.gaps", true},
+		{"000000010000000000000003", true}, {"000000010000000000000003.1f", false},
+		{"000000010000000000000003.1f.podgres-tmp", false},
+		{"000000010000000000000003.partial.2", false}, {"00000002.history.a", false},
+		{"00000002.history", true}};
+	char dir[] = "/tmp/podgres-ring-XXXXXX", path[96];
+	struct err e = {0};
+
+	(void)state;
+	assert_non_null(mkdtemp(dir));
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
+		assert_int_equal(file_write(path, "x", 1, 0600, &e), 0);
+	}
+	assert_int_equal(ring_files.folder(NULL, dir, true, &e), 0);
+	for (size_t i = 0; i < ARRAY_LEN(files); i++) {
+		snprintf(path, sizeof(path), "%s/%s", dir, files[i].name);
+		if (file_exists(path) != files[i].stays)
+			fail_msg("%s", files[i].name);
+	}
+	assert_int_equal(file_remove_tree(dir, &e), 0);
+}
+
 int
 main(void)
 {
@@ -365,6 +397,7 @@ main(void)
 		cmocka_unit_test(those_who_wait_outlive_a_reset),
 		cmocka_unit_test(big_segments_are_few),
 		cmocka_unit_test(a_recovery_reads_its_source_alone),
+		cmocka_unit_test(only_what_was_fetched_is_cleared_away),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
