@@ -1,12 +1,15 @@
 """wal_doubts - what must not pass for "stored" or "not there", and what must not be said too often."""
+import json
 import os
 import subprocess
 import time
 
-from podtest import eq, test, until, walgen
+from podtest import eq, ok, rgw, test, until, walgen
+from podtest.proxy import Proxy
 from podtest.store import Target
 from test_archive import switches
-from test_archive_s3 import KEEP, ONE_MB, all_out, ready
+from test_archive_s3 import KEEP, ONE_MB, all_out, check_all, ready
+from test_upgrade import upgrade
 from test_wal_restore import client
 
 NAME = "000000010000000000000050"
@@ -49,4 +52,48 @@ def test_more_transfers_than_there_are_workers_are_no_trouble(t):
     os.chmod(target.store.root, 0o755)
     until(lambda: last in target.archive("pod").segments() or not ready(pod), 60, "all is archived")
     eq([x for x in pod.log_text().splitlines() if "was not started" in x], [], "transfers that were not started")
+    pod.stop()
+
+
+def slow(t, **how):
+    """A pod whose way to the store takes its time."""
+    server = rgw.start(t)
+    proxy = Proxy(("127.0.0.1", rgw.PORT))
+    target = Target.bucket(t, server.bucket(), proxy.endpoint)
+    return proxy, *begin(t, target, how=how)
+
+
+@test(seconds=150)
+def test_the_last_segment_may_take_longer_than_a_moment(t):
+    proxy, target, pod = slow(t, args=["--grace", "60s"])
+    all_out(pod, walgen.fill(pod, 2, 1 << 20))
+    pod.psql("CREATE TABLE t AS SELECT 1 AS x")
+    last = pod.psql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    proxy.fault("delay", match="PUT", seconds=19)
+    pod.stop(seconds=70)
+    ok(last in target.archive("pod").segments(), f"{last} is in the archive")
+
+
+@test(seconds=120)
+def test_keys_are_in_nobodys_arguments_environment_or_words(t):
+    _, target, pod = slow(t)
+    all_out(pod, walgen.fill(pod, 3, 1 << 20))
+    seen = pod.log_text() + json.dumps(pod.status()) + str(pod.get("/v1/wal").json())
+    for proc in pod.procs():
+        for what in ("cmdline", "environ"):
+            with open(f"/proc/{proc.pid}/{what}", "rb") as f:
+                seen += f.read().decode(errors="replace")
+    ok(rgw.SECRET not in seen, "the secret key")
+    pod.stop()
+
+
+@test(seconds=120)
+def test_upgrades_lose_no_segment_that_is_on_its_way(t):
+    target, pod = begin(t, wal="compression: gzip, maxParallel: 4")
+    for _ in range(5):
+        last = switches(pod, 40)
+        upgrade(pod)
+    all_out(pod, last)
+    ok(check_all(pod, target.archive("pod")) >= 200, "segments")
+    eq([x for x in pod.log_text().splitlines() if "other content" in x], [], "alarms")
     pod.stop()
