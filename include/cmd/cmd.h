@@ -78,6 +78,8 @@ int cmd_backup_create(const struct cli_args *args, const struct opt_rest *rest);
 enum command_id command_find(const char *name);
 /* The options of a command; an empty set for those that take none. */
 struct opt_set command_options(enum command_id id);
+/* "podgres NAME ARGUMENTS" behind a word, broken where the terminal ends. */
+void command_usage(enum command_id id, struct buf *out, int columns, const char *before);
 /* Usage, summary and options, as `podgres NAME --help` prints them. */
 void command_help(enum command_id id, struct buf *out, int columns);
 int command_print_help(enum command_id id); /* on stdout; returns the exit code */

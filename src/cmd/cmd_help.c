@@ -18,6 +18,19 @@ static const char *const groups[] = {
 	[GROUP_TOOL] = "Tools",
 };
 
+#define TEXT_AT 15 /* column of a command's summary */
+
+static void
+help_command_line(struct buf *out, const struct command *c, int columns)
+{
+	AUTO(buf_deinit) struct buf text = {0}, line = {0};
+
+	buf_printf(&text, "%s%s", c->summary, c->missing ? " (not yet)" : "");
+	term_wrap(&line, buf_str(&text), TEXT_AT, columns);
+	buf_printf(out, "  %-*s", TEXT_AT - 2, c->name);
+	buf_puts(out, buf_str(&line) + TEXT_AT);
+}
+
 static void
 help_overview(struct buf *out, int columns)
 {
@@ -30,16 +43,14 @@ help_overview(struct buf *out, int columns)
 		buf_printf(out, "\n%s:\n", groups[g]);
 		for (size_t i = 0; i < COMMANDS; i++)
 			if (commands[i].group == g)
-				buf_printf(out, "  %-12s %s%s\n", commands[i].name,
-					commands[i].summary,
-					commands[i].missing ? " (not yet)" : "");
+				help_command_line(out, &commands[i], columns);
 	}
 	buf_puts(out,
 		"\n" PROGRAM " help COMMAND       options of a command, as COMMAND --help\n" PROGRAM
 		" help states        the state table\n" PROGRAM
 		" help errors        kinds of errors, exit codes, HTTP status\n" PROGRAM
 		" help options       every option and its environment variable\n" PROGRAM
-		" help manifest      every field of a manifest; with a path, what is below it\n");
+		" help manifest      fields of a manifest; with a path, what is below it\n");
 }
 
 static void
@@ -68,8 +79,9 @@ help_options(struct buf *out, int columns)
 
 		if (commands[i].group == GROUP_HIDDEN || commands[i].missing)
 			continue;
-		buf_printf(out, "%s" PROGRAM " %s %s\n", i ? "\n" : "", commands[i].name,
-			commands[i].usage);
+		if (i)
+			buf_putc(out, '\n');
+		command_usage((enum command_id)i, out, columns, "");
 		opts_help(&set, out, columns);
 	}
 }

@@ -72,7 +72,7 @@ help_manifest(struct buf *out, const char *only)
 	}
 	if (!only) {
 		buf_puts(out,
-			"The manifest is CloudNativePG's (apiVersion postgresql.cnpg.io/v1).  "
+			"The manifest is CloudNativePG's (apiVersion postgresql.cnpg.io/v1).\n"
 			"Of each field:\n\n");
 		print_classes(out);
 	}

@@ -73,12 +73,22 @@ command_print(const char *name, const struct buf *out)
 }
 
 void
+command_usage(enum command_id id, struct buf *out, int columns, const char *before)
+{
+	AUTO(buf_deinit) struct buf text = {0};
+
+	buf_printf(&text, "%s" PROGRAM " %s %s", before, commands[id].name, commands[id].usage);
+	term_wrap(out, buf_str(&text), 0, columns);
+}
+
+void
 command_help(enum command_id id, struct buf *out, int columns)
 {
 	const struct command *c = &commands[id];
 	struct opt_set set = command_options(id);
 
-	buf_printf(out, "usage: " PROGRAM " %s %s\n\n", c->name, c->usage);
+	command_usage(id, out, columns, "usage: ");
+	buf_putc(out, '\n');
 	term_wrap(out, c->summary, 0, columns);
 	if (c->missing)
 		term_wrap(out, c->missing, 0, columns);

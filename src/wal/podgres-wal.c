@@ -66,11 +66,10 @@ static const char usage[] =
 	"usage: podgres-wal [--socket PATH] archive PATH\n"
 	"       podgres-wal [--socket PATH] restore NAME DEST\n"
 	"\n"
-	"archive_command and restore_command of a PostgreSQL that podgres runs.  archive exits "
-	"with 0\n"
-	"once the file is stored and verified; restore with 0 when the file is in place, 1 when "
-	"the\n"
-	"archive certainly does not have it, 255 for any other trouble.\n"
+	"archive_command and restore_command of a PostgreSQL that podgres runs.\n"
+	"archive exits with 0 once the file is stored and verified, 1 when it is not.\n"
+	"restore: 0 when the file is in place, 1 when the archive certainly does not have\n"
+	"it, 255 for any other trouble.\n"
 	"  --socket PATH  where the archiver listens; default $PODGRES_RUN_DIR/wal.sock,\n"
 	"                 /run/podgres/wal.sock\n";
 
