@@ -78,7 +78,8 @@ struct archive_push {
 	const char *name;       /* its last component */
 	uint64_t system_id;     /* in a segment's header it must be this; 0: not checked */
 	uint32_t segment_bytes; /* length of a segment; 0: not checked */
-	bool look; /* also see to the name with other extensions, and to a NAME.partial */
+	bool look;   /* also see to the name with other extensions, and to a NAME.partial */
+	bool marked; /* the owner's marker must be there: in a folder, that its volume is */
 };
 
 struct archive_push_result {

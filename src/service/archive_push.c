@@ -322,6 +322,27 @@ push_drop_partial(struct push *p, const struct push_beside *b)
 
 /* ---- all of it ---- */
 
+/* The empty folder below a volume that is gone takes files as the volume did. */
+static int
+push_marked(const struct push *p, struct err *e)
+{
+	char key[ARCHIVE_KEY_SIZE];
+	struct store_object o;
+
+	if (!p->want->marked)
+		return 0;
+	if (archive_key(key, e, "%s/podgres/owner.json", p->a->server) < 0)
+		return -1;
+	if (store_head(p->a->store, key, &o, e) == 0)
+		return 0;
+	if (e->kind != ERR_NOTFOUND)
+		return -1;
+	return err_set(e, ERR_CONFIG,
+		"%s/%s was there and is gone: is the volume mounted? Where it was removed on "
+		"purpose, a restart of podgres makes it again",
+		store_where(p->a->store), key);
+}
+
 static int
 push_new(struct push *p, struct archive_push_result *r, struct err *e)
 {
@@ -338,7 +359,7 @@ push_run(struct push *p, struct archive_push_result *r, struct err *e)
 	struct push_beside beside;
 	int rc;
 
-	if (push_open(p, e) < 0 || push_beside(p, &beside, e) < 0)
+	if (push_marked(p, e) < 0 || push_open(p, e) < 0 || push_beside(p, &beside, e) < 0)
 		return -1;
 	r->bytes = p->bytes;
 	/* The next timeline's first segment repeats what a part has, so nothing is lost with it. */

@@ -121,6 +121,12 @@ task_store(struct task_worker *w, int source, struct archive **out, struct err *
 
 /* ---- tasks ---- */
 
+static bool
+task_folder(const struct archive *a)
+{
+	return strncmp(a->spec->destination, "file:", 5) == 0;
+}
+
 static int
 task_push(struct archive *a, const struct archiver_task *task, struct archiver_done *done,
 	struct err *e)
@@ -132,7 +138,8 @@ task_push(struct archive *a, const struct archiver_task *task, struct archiver_d
 			    .name = task->name,
 			    .system_id = task->system_id,
 			    .segment_bytes = task->segment_bytes,
-			    .look = task->flag},
+			    .look = task->flag,
+			    .marked = task_folder(a)},
 		    &r, e) < 0)
 		return -1;
 	done->same = r.same;
@@ -189,8 +196,7 @@ task_gap(struct archive *a, const struct archiver_task *task, struct err *e)
 static void
 task_sweep(struct archive *a)
 {
-	bool folder = strncmp(a->spec->destination, "file:", 5) == 0;
-	int64_t before_us = clock_wall_us() - (folder ? 0 : TASK_DEAD_US);
+	int64_t before_us = clock_wall_us() - (task_folder(a) ? 0 : TASK_DEAD_US);
 	char prefix[ARCHIVE_KEY_SIZE];
 	int count = 0;
 	struct err e;

@@ -253,12 +253,12 @@ def test_two_hundred_thousand_waiting_files_cost_nothing_for_each_segment(t):
     for _ in range(200000):
         names.append(name)
         name = next_segment(name, 1 << 20)
-    for name in names:
-        os.close(os.open(f"{status}/{name}.ready", os.O_CREAT | os.O_WRONLY, 0o600))
-        os.chown(f"{status}/{name}.ready", owner.st_uid, owner.st_gid)
     # A file that PostgreSQL cannot have archived: it stays at it instead of finding out about all the others.
     with open(f"{pod.pgdata}/pg_wal/{names[0]}", "w") as f:
         os.fchown(f.fileno(), owner.st_uid, owner.st_gid)
+    for name in names:
+        os.close(os.open(f"{status}/{name}.ready", os.O_CREAT | os.O_WRONLY, 0o600))
+        os.chown(f"{status}/{name}.ready", owner.st_uid, owner.st_gid)
     archiver = pod.service("archiver")
     trace = subprocess.Popen(["strace", "-f", "-qq", "-e", "trace=openat,getdents64,access,newfstatat", "-o", t.path("trace"),
                               "-p", str(archiver.pid)])

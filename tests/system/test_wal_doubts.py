@@ -34,13 +34,17 @@ def test_an_empty_mount_point_is_not_the_end_of_the_archive(t):
     os.mkdir(root, 0o755)
     os.chown(root, os.stat(root + ".away").st_uid, os.stat(root + ".away").st_gid)
     time.sleep(2.5)  # what is known to be absent is known for two seconds
+    last = walgen.fill(pod, 1, 1 << 20)
     asked = subprocess.Popen([os.path.join(os.path.dirname(t.binary), "podgres-wal"), "--socket",
                               pod.run_dir + "/wal.sock", "restore", NAME, dest])
     time.sleep(8)
     eq(asked.poll(), None, "an answer while the volume is away")
-    os.rmdir(root)
+    ok("is the volume mounted" in json.dumps(pod.status()["archive"]), f"{pod.status()['archive']}")
+    os.rmdir(root)  # it is empty
     os.rename(root + ".away", root)
     eq(asked.wait(30), 1, "the answer once it is back")
+    all_out(pod, last)
+    check_all(pod, target.archive("pod"))
     pod.stop()
 
 

@@ -107,6 +107,28 @@ a_file_that_is_recycled_while_it_is_read_is_not_stored(void **state)
 }
 
 static void
+a_volume_that_is_gone_takes_no_segment(void **state)
+{
+	struct archive_push p = {.name = SEG3, .system_id = RIG_SYSTEM, .marked = true};
+	struct archive_push_result out;
+	struct rig r;
+	struct err e;
+
+	(void)state;
+	rig_make(&r);
+	p.path = r.dest;
+	in_pg_wal(&r, SEG3, "mark");
+	assert_int_equal(archive_push(&r.a, &p, &out, &e), -1);
+	assert_int_equal(e.kind, ERR_CONFIG);
+	assert_non_null(strstr(e.msg, "is the volume mounted"));
+	assert_false(there(&r, DIR3 SEG3));
+	rig_put(&r, "srv/podgres/owner.json", "{}", 2);
+	assert_int_equal(archive_push(&r.a, &p, &out, &e), 0);
+	assert_true(there(&r, DIR3 SEG3));
+	rig_end(&r);
+}
+
+static void
 an_ordinary_segment_is_one_request(void **state)
 {
 	struct archive_push_result out;
@@ -400,6 +422,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_out_comes_back_in_every_compression),
 		cmocka_unit_test(a_file_that_is_recycled_while_it_is_read_is_not_stored),
+		cmocka_unit_test(a_volume_that_is_gone_takes_no_segment),
 		cmocka_unit_test(an_ordinary_segment_is_one_request),
 		cmocka_unit_test(the_same_again_is_the_same_whoever_compressed_it),
 		cmocka_unit_test(other_content_is_a_conflict_and_stays_as_it_is),
