@@ -116,7 +116,7 @@ $(BUILD)/unit/wal/podgres_wal_test: | $(BUILD)/podgres-wal
 
 .PHONY: check
 check: $(filter $(BUILD)/unit/$(T)%,$(UNIT_BIN)) ## unit tests; T=base/buf runs those that begin so
-	@scripts/run-unit $^
+	@JOBS=$(JOBS) scripts/run-unit $^
 
 .PHONY: check-asan
 check-asan: ## unit tests under AddressSanitizer and UBSan
