@@ -336,7 +336,7 @@ def test_a_backup_from_a_standby_waits_for_the_primarys_wal(t):
     lsn = pod.psql("SELECT pg_current_wal_lsn()")
     until(lambda: standby.psql(f"SELECT pg_last_wal_replay_lsn() >= '{lsn}'") == "t", 20, "the standby follows")
     op = create(standby, seconds=2, status=504)
-    ok("last WAL" in operation(standby, op["id"])["phase"], f"what it waits for: {operation(standby, op['id'])}")
+    until(lambda: "last WAL" in operation(standby, op["id"])["phase"], 20, "it says what it waits for")
     pod.psql("SELECT pg_switch_wal()")
     until(lambda: operation(standby, op["id"])["state"] == "done", 60, "it is done")
     backup = operation(standby, op["id"])["result"]
