@@ -112,8 +112,9 @@ configure_archive(struct configure *c, struct err *e)
 		return 0;
 	if (!beside_us(program) && !on_path(program))
 		return err_set(e, ERR_CONFIG,
-			PROGRAM " is neither beside podgres nor on PATH, and the manifest names an "
-				"archive: install it");
+			"the manifest names an archive, and " PROGRAM
+			" is neither beside podgres nor on PATH, or the user of postgres cannot "
+			"get there");
 	if (has_store(&c->spec->backup.store))
 		put_command(&c->archive_command, program, run_dir, " archive %p");
 	put_command(&c->restore_command, program, run_dir, " restore %f %p");

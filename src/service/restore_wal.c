@@ -495,8 +495,8 @@ wal_program(char out[FILE_PATH_MAX], struct err *e)
 		path += len;
 	}
 	return err_set(e, ERR_CONFIG,
-		"podgres-wal is neither beside podgres nor in PATH: it belongs to the "
-		"installation");
+		"podgres-wal is neither beside podgres nor on PATH, or the user of postgres cannot "
+		"get there");
 }
 
 int
