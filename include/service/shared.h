@@ -349,6 +349,10 @@ struct api_facts {
 	uint64_t errors;     /* 5xx other than probes' 503 */
 	char tls_error[256]; /* a certificate that could not be loaded */
 	int64_t cert_expires_wall_us;
+	uint64_t scrapes;   /* GET /metrics */
+	int64_t scraped_ns; /* the last, boot time; 0: never */
+	int64_t scrape_ns;  /* what it took */
+	uint64_t scrape_bytes;
 };
 
 /* ---- SEC_ARCHIVE, written by the archiver ---- */
@@ -420,6 +424,60 @@ struct archive_facts {
 	struct archive_job job[ARCHIVE_JOBS];
 };
 
+/* ---- SEC_COLLECTOR, written by the collector ---- */
+
+enum collector_state {
+	COLLECTOR_WAITING,    /* postgres takes no connections */
+	COLLECTOR_CONNECTING, /* or holding back after a failure */
+	COLLECTOR_OK,
+	COLLECTOR_PARTIAL, /* some queries failed in the last pass */
+	COLLECTOR_FAILING, /* no connection, no login, or no answer */
+};
+
+struct collector_facts {
+	uint32_t state;    /* enum collector_state */
+	char problem[256]; /* "" when none; the first one */
+	char hint[256];
+	char sqlstate[6];
+	int32_t connections; /* held now */
+	uint64_t passes, failed_passes, reconnects, cache_hits, cache_misses;
+	uint64_t errors;               /* of queries, ever */
+	int64_t pass_ns, pass_wall_us; /* end of the last complete pass */
+	float pass_s, sweep_s;         /* what the last ones took */
+	uint32_t queries, broken;      /* known; left out by the breaker */
+	/* of the server's settings, bytes or counts; -1: unknown */
+	int64_t min_wal_bytes, max_wal_bytes, wal_keep_bytes, slot_keep_bytes;
+	char synchronous_standby_names[256];
+	uint32_t files;       /* of users' queries */
+	uint32_t warnings;    /* in them: what `podgres check` says */
+	char file_error[320]; /* FILE:LINE:COL: ..., the first; "" */
+};
+
+/* ---- SEC_PLOT, written by the monitor: the last 15 minutes for the page ---- */
+
+#define PLOT_POINTS 180
+#define PLOT_STEP_MS 5000
+#define PLOT_REPLICAS 8
+
+struct plot_point {
+	int64_t wall_us;                    /* 0: no point */
+	uint64_t wal_lsn;                   /* current, or received on a standby; 0: unknown */
+	uint64_t replay_lsn;                /* on a standby */
+	int64_t lag_bytes;                  /* of a standby, or the worst replica; -1: unknown */
+	float lag_s;                        /* the same in time; negative: unknown */
+	float exposed_s;                    /* WAL not in the archive; negative: unknown */
+	int32_t connections;                /* -1: unknown */
+	int64_t queue;                      /* files that wait for the archive; -1: unknown */
+	int64_t disk_free;                  /* of the data volume, -1: unknown */
+	uint32_t state;                     /* enum fsm_state */
+	int64_t replica_lag[PLOT_REPLICAS]; /* bytes not replayed, in the order of pg_facts; -1 */
+};
+
+struct plot {
+	uint64_t count; /* ever; the newest is at (count - 1) % PLOT_POINTS */
+	struct plot_point point[PLOT_POINTS];
+};
+
 /* ---- sections ---- */
 
 enum section {
@@ -434,6 +492,9 @@ enum section {
 	SEC_LOG,
 	SEC_API,
 	SEC_ARCHIVE,
+	SEC_COLLECTOR,
+	SEC_METRICS, /* METRICS_MAX_BYTES, written in part: service/metrics.h */
+	SEC_PLOT,
 	SECTIONS
 };
 

@@ -36,7 +36,6 @@ struct s3 {
 	enum s3_can create;   /* If-None-Match */
 	enum s3_can verifies; /* the signed digest against what it got */
 	enum s3_can batch;    /* DeleteObjects */
-	enum s3_can md5;      /* CANNOT: ETags of plain puts are something else */
 	bool bucket_seen;
 };
 

@@ -10,6 +10,8 @@
  */
 #pragma once
 
+#include <stdbool.h>
+#include <stddef.h>
 #include <stdint.h>
 
 #include "base/err.h"
@@ -32,6 +34,20 @@ void board_write(struct board *b, int section, const void *data, size_t size);
 /* Copies the section.  Returns the stamp in nanoseconds, 0 when nothing was ever written (then
  * *data is zeroed).  Never waits: bounded retries, then the copy is zeroed and 0 returned. */
 int64_t board_read(const struct board *b, int section, void *data, size_t size);
+/* A section of which a part is used, too big to be copied as a whole.  The pieces follow one
+ * another; all of them together fit into the section. */
+struct board_piece {
+	const void *data;
+	size_t size;
+};
+void board_write_pieces(struct board *b, int section, const struct board_piece *piece, size_t n);
+/* Copies to->size bytes from offset on of the publication seq (board_seq()); false when that one is
+ * no longer there or never was.  Never waits. */
+struct board_part {
+	void *data;
+	size_t offset, size;
+};
+bool board_read_at(const struct board *b, int section, uint32_t seq, const struct board_part *to);
 /* Sequence number of the last publication, to see cheaply whether something changed. */
 uint32_t board_seq(const struct board *b, int section);
 

@@ -3,6 +3,8 @@
  */
 #include "service/shared.h"
 
+#include "service/metrics.h"
+
 const size_t shared_sizes[SECTIONS] = {
 	[SEC_OPTIONS] = sizeof(struct run_options),
 	[SEC_SUPERVISOR] = sizeof(struct supervisor_status),
@@ -15,6 +17,9 @@ const size_t shared_sizes[SECTIONS] = {
 	[SEC_JOB_BACKUP] = sizeof(struct job_report),
 	[SEC_API] = sizeof(struct api_facts),
 	[SEC_ARCHIVE] = sizeof(struct archive_facts),
+	[SEC_COLLECTOR] = sizeof(struct collector_facts),
+	[SEC_METRICS] = METRICS_MAX_BYTES,
+	[SEC_PLOT] = sizeof(struct plot),
 };
 
 static const char *const service_names[SERVICES] = {

@@ -155,19 +155,57 @@ board_copy_at(const struct board *b, const struct section *s, uint32_t which)
 	return (char *)b->mem + s->offset + (which % 2) * board_round(s->size);
 }
 
+static void
+board_fill(struct board *b, struct section *s, const struct board_piece *piece, size_t n)
+{
+	uint32_t next = atomic_load_explicit(&s->seq, memory_order_relaxed) + 1;
+	char *to;
+
+	if (next == 0)
+		next = 2; /* 0 means never; keep the parity */
+	atomic_thread_fence(memory_order_seq_cst);
+	to = board_copy_at(b, s, next);
+	for (size_t i = 0; i < n; to += piece[i++].size)
+		memcpy(to, piece[i].data, piece[i].size);
+	atomic_store_explicit(&s->stamp_ns[next % 2], clock_boot_ns(), memory_order_relaxed);
+	atomic_store_explicit(&s->seq, next, memory_order_release);
+}
+
 void
 board_write(struct board *b, int section, const void *data, size_t size)
 {
 	struct section *s = &b->mem->section[section];
-	uint32_t next = atomic_load_explicit(&s->seq, memory_order_relaxed) + 1;
 
 	must(section >= 0 && (uint32_t)section < b->mem->sections && size == s->size);
-	if (next == 0)
-		next = 2; /* 0 means never; keep the parity */
-	atomic_thread_fence(memory_order_seq_cst);
-	memcpy(board_copy_at(b, s, next), data, size);
-	atomic_store_explicit(&s->stamp_ns[next % 2], clock_boot_ns(), memory_order_relaxed);
-	atomic_store_explicit(&s->seq, next, memory_order_release);
+	board_fill(b, s, &(struct board_piece){data, size}, 1);
+}
+
+void
+board_write_pieces(struct board *b, int section, const struct board_piece *piece, size_t n)
+{
+	struct section *s = &b->mem->section[section];
+	size_t all = 0;
+
+	must(section >= 0 && (uint32_t)section < b->mem->sections);
+	for (size_t i = 0; i < n; i++) {
+		must(piece[i].size <= s->size - all);
+		all += piece[i].size;
+	}
+	board_fill(b, s, piece, n);
+}
+
+bool
+board_read_at(const struct board *b, int section, uint32_t seq, const struct board_part *to)
+{
+	struct section *s = &b->mem->section[section];
+
+	must(section >= 0 && (uint32_t)section < b->mem->sections);
+	if (!seq || atomic_load_explicit(&s->seq, memory_order_acquire) != seq ||
+		to->offset > s->size || to->size > s->size - to->offset)
+		return false;
+	memcpy(to->data, board_copy_at(b, s, seq) + to->offset, to->size);
+	atomic_thread_fence(memory_order_acquire);
+	return atomic_load_explicit(&s->seq, memory_order_relaxed) == seq;
 }
 
 int64_t

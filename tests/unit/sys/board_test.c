@@ -165,6 +165,29 @@ beats_keep_their_slots(void **state)
 	assert_true(board_beat_ns(b, 2) > 0);
 }
 
+static void
+a_part_is_read_of_the_publication_that_was_meant(void **state)
+{
+	const size_t small[] = {64};
+	AUTO(board_free) struct board *b = NULL;
+	char got[8] = "";
+	const struct board_part part = {got, 2, 4};
+	const struct board_piece pieces[] = {{"abc", 3}, {"defgh", 5}};
+	struct err e;
+	uint32_t seq;
+
+	(void)state;
+	assert_int_equal(board_create(&b, small, 1, &e), 0);
+	assert_false(board_read_at(b, 0, 0, &part));
+	board_write_pieces(b, 0, pieces, 2);
+	seq = board_seq(b, 0);
+	assert_true(board_read_at(b, 0, seq, &part));
+	assert_string_equal(got, "cdef");
+	assert_false(board_read_at(b, 0, seq, &(struct board_part){got, 62, 4}));
+	board_write_pieces(b, 0, pieces, 2);
+	assert_false(board_read_at(b, 0, seq, &part));
+}
+
 int
 main(void)
 {
@@ -177,6 +200,7 @@ main(void)
 		cmocka_unit_test(a_passed_deadline_is_sticky),
 		cmocka_unit_test(a_deadline_is_not_moved_once_the_fencer_has_fired),
 		cmocka_unit_test(beats_keep_their_slots),
+		cmocka_unit_test(a_part_is_read_of_the_publication_that_was_meant),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
