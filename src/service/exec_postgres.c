@@ -51,12 +51,15 @@ exec_oom_scores(void)
 	setenv("PG_OOM_ADJUST_VALUE", text, 1);
 }
 
-/* What a first start needed, and no SQL function that reads the environment should find. */
+/* What a first start and the archive need, and no SQL function that reads the environment should
+ * find. */
 static void
 exec_clean_environment(const struct run_options *opt)
 {
 	static const char *const gone[] = {"POSTGRES_PASSWORD", "POSTGRES_PASSWORD_FILE",
-		"PGPASSWORD", "PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGOPTIONS"};
+		"PGPASSWORD", "PGHOST", "PGPORT", "PGUSER", "PGDATABASE", "PGOPTIONS",
+		"AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY", "AWS_SESSION_TOKEN",
+		"AWS_CONTAINER_AUTHORIZATION_TOKEN"};
 
 	for (size_t i = 0; i < ARRAY_LEN(gone); i++)
 		unsetenv(gone[i]);

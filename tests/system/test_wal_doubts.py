@@ -91,6 +91,19 @@ def test_keys_are_in_nobodys_arguments_environment_or_words(t):
     pod.stop()
 
 
+@test(seconds=60)
+def test_keys_of_the_environment_do_not_reach_postgres(t):
+    """A role that may read files would find them in /proc/self/environ."""
+    target = Target.folder(t)
+    pod = target.pod(env={"AWS_ACCESS_KEY_ID": "anybody", "AWS_SECRET_ACCESS_KEY": "nobodyshallsee", "AWS_SESSION_TOKEN": "this"})
+    pod.start()
+    pod.wait_ready()
+    for proc in pod.postgres_tree():
+        with open(f"/proc/{proc.pid}/environ", "rb") as f:
+            ok(b"AWS_" not in f.read(), proc.cmdline)
+    pod.stop()
+
+
 @test(seconds=120)
 def test_upgrades_lose_no_segment_that_is_on_its_way(t):
     target, pod = begin(t, wal="compression: gzip, maxParallel: 4")
