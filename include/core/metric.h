@@ -33,9 +33,10 @@ struct metric_map {
 };
 
 struct metric_column {
-	const char *column; /* of the result */
-	const char *name;   /* of the metric or label; as a rule the same */
-	const char *help;   /* "" for none */
+	const char *column;   /* of the result */
+	const char *name;     /* of the metric or label; as a rule the same */
+	const char *complete; /* the whole name of the family, instead; NULL */
+	const char *help;     /* "" for none */
 	enum metric_usage usage;
 	const struct metric_map *map; /* METRIC_USE_MAPPED */
 	size_t maps;
@@ -52,8 +53,6 @@ enum metric_tier {
 	METRIC_SETTINGS, /* when the configuration was loaded anew, and each 5 minutes */
 	METRIC_SWEEP,    /* each 5 minutes, in every database of target_databases */
 };
-
-#define METRIC_ALIASES 2
 
 struct metric_query {
 	const char *id;     /* unique: the key in the file, or of the table */
@@ -72,9 +71,7 @@ struct metric_query {
 	size_t columns;
 	uint32_t max_series; /* rows beyond it are dropped and counted; 0: METRIC_MAX_SERIES */
 	bool builtin;
-	bool opt_in;            /* a pack that must be asked for */
-	int line;               /* of the file, 0 for built-in ones */
-	const char *const *old; /* further names, complete, for guides that use them: see table */
+	int line; /* of the file, 0 for built-in ones */
 };
 
 #define METRIC_MAX_SERIES 10000u /* rows of one query */

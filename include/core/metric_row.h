@@ -23,6 +23,9 @@ struct metric_told {
 	uint32_t dropped; /* rows over the cap, series that were there, values that are no number */
 };
 
+/* The complete name of a column's family; the caller frees; NULL: no memory. */
+char *metric_family_name(const struct metric_query *q, const struct metric_column *c);
+
 /* What one query gave, family by family; results of several databases are added one by one. */
 struct metric_result;
 

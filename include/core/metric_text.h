@@ -37,6 +37,7 @@ void metric_text_line(struct buf *out, const char *name, const char *suffix, con
 	const char *value);
 void metric_text_line_double(
 	struct buf *out, const char *name, const char *suffix, const char *labels, double value);
+void metric_text_double(char *out, size_t size, double value); /* size: at least 40 */
 /* The number as Prometheus reads it: "NaN", "+Inf"; what PostgreSQL printed is copied.  false: it
  * is no number. */
 bool metric_text_number(char *out, size_t size, const char *text);

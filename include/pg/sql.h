@@ -73,8 +73,31 @@ const char *sql_error(const struct sql *c);    /* first line, without newline; "
 const char *sql_sqlstate(const struct sql *c); /* five characters, or "" */
 int sql_server_version(const struct sql *c);   /* 150020; 0 before it is connected */
 int sql_rows(const struct sql *c);
+int sql_cols(const struct sql *c);
+const char *sql_column(const struct sql *c, int col); /* its name */
+uint32_t sql_type(const struct sql *c, int col);      /* OID of its type */
 bool sql_null(const struct sql *c, int row, int col);
 const char *sql_text(const struct sql *c, int row, int col);                  /* "" for null */
 void sql_copy(const struct sql *c, int row, int col, char *out, size_t size); /* cut to fit */
 int64_t sql_int(const struct sql *c, int row, int col, int64_t if_null);
 bool sql_bool(const struct sql *c, int row, int col); /* false for null */
+
+/* ---- many statements in one round trip (libpq's pipeline mode) ---- */
+
+/*
+ * Each statement has a Sync behind it, so that one that fails costs itself alone.  Between begin
+ * and end: first all prepares and runs, then as many takes, in that order.
+ */
+int sql_pipe_begin(struct sql *c, struct err *e) MUSTCHECK; /* in SQL_IDLE */
+int sql_pipe_prepare(struct sql *c, const char *name, const char *text, struct err *e) MUSTCHECK;
+int sql_pipe_run(struct sql *c, const char *name, struct err *e) MUSTCHECK;
+/* Waits for the next answer; returns as sql_wait() does.  After ERR_TIMEOUT it may be tried again.
+ */
+int sql_pipe_take(struct sql *c, int64_t deadline_ns, struct err *e) MUSTCHECK;
+int sql_pipe_end(struct sql *c, struct err *e) MUSTCHECK; /* all answers were taken */
+
+/*
+ * Asks the server to end the running statement, from a process of its own that lives for two
+ * seconds at most, since libpq waits for the postmaster there.
+ */
+void sql_cancel(struct sql *c);

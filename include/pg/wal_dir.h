@@ -12,6 +12,7 @@ struct wal_dir {
 	int64_t bytes; /* allocated by files directly in it */
 	int32_t files; /* WAL segments */
 	int32_t ready; /* archive_status/ *.ready; -1: unreadable */
+	int32_t done;  /* archive_status/ *.done; -1: unreadable */
 };
 
 int wal_dir_look(const char *dir, struct wal_dir *out, struct err *e) MUSTCHECK;

@@ -24,6 +24,7 @@ struct api_view {
 	struct log_facts log;
 	struct job_report job; /* SEC_JOB_MAIN */
 	struct archive_facts archive;
+	struct collector_facts collector;
 	int64_t now_ns, now_wall_us; /* of the last refresh */
 };
 
@@ -47,6 +48,7 @@ struct api_port {
 	struct httpd *server; /* NULL: off */
 };
 
+struct metrics_view;
 struct api_wait;   /* a held request */
 struct api_follow; /* a reader of /v1/wal/jobs?follow=1 */
 
@@ -68,6 +70,9 @@ struct api {
 	struct loop_timer follow_timer;
 	struct loop_timer wait_timer;
 	struct buf scratch; /* for small answers */
+	struct metrics_view *metrics;
+	int metrics_format; /* of the scrape under way: enum metric_format */
+	bool metrics_gzip, metrics_holds;
 };
 
 struct api_spec {

@@ -81,6 +81,6 @@ const struct metrics_head *metrics_view_head(const struct metrics_view *v);
 typedef bool metrics_want_fn(const char *group, const void *arg);
 void metrics_view_text(const struct metrics_view *v, struct buf *out, enum metric_format format,
 	metrics_want_fn *want, const void *arg);
-/* A whole gzip body: the snapshot's stream and after it own, compressed here. */
+/* A whole gzip body: the snapshot's stream and after it own, compressed here; v NULL: own alone. */
 int metrics_view_gzip(const struct metrics_view *v, struct buf *out, enum metric_format format,
 	const struct buf *own, struct err *e) MUSTCHECK;

@@ -38,6 +38,7 @@ int service_logger_main(struct service *s);
 int service_fencer_main(struct service *s);
 int service_monitor_main(struct service *s);
 int service_api_main(struct service *s);
+int service_collector_main(struct service *s);
 int service_archiver_main(struct service *s);
 
 /* ---- jobs ---- */

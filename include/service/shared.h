@@ -318,7 +318,10 @@ struct pg_facts {
 	int64_t disk_data_total, disk_data_free, disk_wal_total,
 		disk_wal_free; /* bytes, -1: unknown */
 	int64_t wal_bytes;     /* in pg_wal, -1: unknown */
-	bool reserve_present;  /* the reserve file is in place */
+	int32_t wal_files,
+		done_wal_files; /* segments there; .done in archive_status; -1: unknown */
+	int64_t memory_used, memory_limit; /* of the container, bytes; -1: unknown, none */
+	bool reserve_present;              /* the reserve file is in place */
 	uint32_t histories;
 	struct pg_history_entry history[PG_HISTORY];
 	/* memory of our own processes, bytes, by service_id */
@@ -420,7 +423,9 @@ struct archive_facts {
 	int64_t last_failed_backup_wall_us;
 	int64_t first_point_wall_us, last_point_wall_us; /* the window; 0: none */
 	int64_t next_backup_wall_us;                     /* by the schedules; 0: none */
-	uint64_t jobs;                                   /* number of the newest */
+	int64_t drill_wall_us, drill_ms; /* end of the last restore drill that went well, 0: none */
+	bool drill_failed;               /* the last one did not */
+	uint64_t jobs;                   /* number of the newest */
 	struct archive_job job[ARCHIVE_JOBS];
 };
 

@@ -15,5 +15,7 @@ struct cgroup_where {
 
 /* Memory in bytes: the lowest limit from our group up to the root that can be seen. */
 int64_t cgroup_memory_limit(const struct cgroup_where *where);
+/* What our group uses of it, bytes; CGROUP_NO_LIMIT: unknown. */
+int64_t cgroup_memory_used(const struct cgroup_where *where);
 /* Huge pages of page_bytes each, in bytes. */
 int64_t cgroup_hugetlb_limit(const struct cgroup_where *where, int64_t page_bytes);

@@ -9,4 +9,5 @@ SERVICE(LOGGER, "logger", RUN, 10000, "drains the output of postgres and of ever
 SERVICE(FENCER, "fencer", KEEP, 5000, "kills postgres when the deadline on the board passes")
 SERVICE(MONITOR, "monitor", RUN, 15000, "looks at postgres each second over one kept connection")
 SERVICE(API, "api", RUN, 10000, "answers HTTP on 8000, 9187 and the unix socket")
+SERVICE(COLLECTOR, "collector", RUN, 15000, "runs the metric queries and renders what they say")
 SERVICE(ARCHIVER, "archiver", RUN, 15000, "sends WAL to the archive and fetches it from there")

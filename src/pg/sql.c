@@ -1,28 +1,13 @@
 /*
  * sql - one connection to postgres that never makes anybody wait.
  */
-#include "pg/sql.h"
-
 #include <poll.h>
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
 
 #include "base/clock.h"
-
-#define SQL_ERROR_SIZE 320
-
-struct sql {
-	const struct pq *pq;
-	PGconn *conn;
-	PGresult *result; /* the last one with rows, or the one that failed */
-	enum sql_state state;
-	uint32_t events;
-	int64_t deadline_ns;
-	bool failed;
-	char error[SQL_ERROR_SIZE];
-	char sqlstate[6];
-};
+#include "pg/sql_impl.h"
 
 /* ---- errors ---- */
 
@@ -59,7 +44,7 @@ sql_note_error(struct sql *c, const char *text)
 	c->error[n] = '\0';
 }
 
-static enum sql_state
+enum sql_state
 sql_break(struct sql *c)
 {
 	if (!c->failed) {
@@ -157,7 +142,7 @@ sql_open(struct sql **out, const struct pq *pq, const struct sql_spec *spec, int
 
 /* ---- statements ---- */
 
-static void
+void
 sql_begin(struct sql *c, int64_t deadline_ns)
 {
 	if (c->result)
@@ -206,7 +191,7 @@ sql_send_prepared(struct sql *c, const char *name, int64_t deadline_ns, struct e
 	return sql_sent(c, c->pq->sendQueryPrepared(c->conn, name, 0, NULL, NULL, NULL, 0), e);
 }
 
-static void
+void
 sql_take_result(struct sql *c, PGresult *r)
 {
 	ExecStatusType status = c->pq->resultStatus(r);
@@ -364,6 +349,26 @@ int
 sql_rows(const struct sql *c)
 {
 	return c->result ? c->pq->ntuples(c->result) : 0;
+}
+
+int
+sql_cols(const struct sql *c)
+{
+	return c->result ? c->pq->nfields(c->result) : 0;
+}
+
+const char *
+sql_column(const struct sql *c, int col)
+{
+	const char *name = col < sql_cols(c) ? c->pq->fname(c->result, col) : NULL;
+
+	return name ? name : "";
+}
+
+uint32_t
+sql_type(const struct sql *c, int col)
+{
+	return col < sql_cols(c) ? c->pq->ftype(c->result, col) : 0;
 }
 
 bool

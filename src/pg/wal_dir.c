@@ -20,28 +20,39 @@ closedir_auto(DIR **dir)
 }
 
 static bool
-is_ready(const char *name)
+ends(const char *name, const char *with)
 {
-	size_t n = strlen(name);
+	size_t n = strlen(name), w = strlen(with);
 
-	return n > 6 && strcmp(name + n - 6, ".ready") == 0;
+	return n > w && strcmp(name + n - w, with) == 0;
 }
 
-int32_t
-wal_dir_ready(const char *dir)
+/* Counts what archive_status says; done may be NULL. */
+static int32_t
+status_count(const char *dir, int32_t *done)
 {
 	char path[600];
 	AUTO(closedir) DIR *d = NULL;
 	const struct dirent *entry;
-	int32_t n = 0;
+	int32_t ready = 0, other = 0;
 
 	snprintf(path, sizeof(path), "%s/archive_status", dir);
 	d = opendir(path);
 	if (!d)
 		return -1;
-	while ((entry = readdir(d)))
-		n += is_ready(entry->d_name);
-	return n;
+	while ((entry = readdir(d))) {
+		ready += ends(entry->d_name, ".ready");
+		other += ends(entry->d_name, ".done");
+	}
+	if (done)
+		*done = other;
+	return ready;
+}
+
+int32_t
+wal_dir_ready(const char *dir)
+{
+	return status_count(dir, NULL);
 }
 
 int
@@ -51,7 +62,7 @@ wal_dir_look(const char *dir, struct wal_dir *out, struct err *e)
 	const struct dirent *entry;
 	struct stat st;
 
-	*out = (struct wal_dir){.ready = -1};
+	*out = (struct wal_dir){.ready = -1, .done = -1};
 	if (!d)
 		return err_sys(e, "open %s", dir);
 	while ((entry = readdir(d))) {
@@ -60,7 +71,7 @@ wal_dir_look(const char *dir, struct wal_dir *out, struct err *e)
 			S_ISREG(st.st_mode))
 			out->bytes += (int64_t)st.st_blocks * STAT_BLOCK;
 	}
-	out->ready = wal_dir_ready(dir);
+	out->ready = status_count(dir, &out->done);
 	return 0;
 }
 

@@ -5,6 +5,7 @@
  * supervisor, the operations to the board, and whoever waits for one asks again.
  */
 #include "service/api.h"
+#include "service/metrics.h"
 
 #include <fcntl.h>
 #include <stdio.h>
@@ -206,6 +207,7 @@ api_free(struct api *a)
 	loop_timer_off(&a->follow_timer);
 	a->tls = httpd_tls_free(a->tls);
 	buf_deinit(&a->scratch);
+	a->metrics = metrics_view_free(a->metrics);
 	explicit_bzero(a->token, sizeof(a->token));
 	free(a);
 	return NULL;

@@ -214,9 +214,3 @@ api_later_members(struct api_call *c)
 		"members ask each other by the Kubernetes lease, which this version does not "
 		"have yet");
 }
-
-void
-api_later_metrics(struct api_call *c)
-{
-	reply_later(c, "this version has no metrics yet");
-}

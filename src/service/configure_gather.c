@@ -1,6 +1,7 @@
 /*
  * configure_gather - what has to be known before the configuration can be rendered.
  */
+#include "service/collector.h"
 #include "service/configure_files.h"
 
 #include <pwd.h>
@@ -147,9 +148,10 @@ gather_names(struct configure *c)
 	c->hba.os_user = c->os_user;
 	c->hba.host_method = method ? method : "";
 	c->hba.roles[0] = c->plan->superuser;
-	c->hba.roles[1] = c->spec->initdb.owner;
+	c->hba.roles[1] = COLLECTOR_ROLE;
+	c->hba.roles[2] = c->spec->initdb.owner;
 	if (strcmp(c->plan->superuser, c->spec->initdb.owner) == 0)
-		c->hba.roles[1] = NULL;
+		c->hba.roles[2] = NULL;
 }
 
 static int

@@ -18,6 +18,7 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "pg/wal_dir.h"
+#include "sys/cgroup.h"
 
 #define DISK_MS (2 * SEC_MS)
 #define WAL_MS (5 * SEC_MS)
@@ -195,6 +196,8 @@ monitor_files_init(struct monitor *m, struct err *e)
 	p->ready_wal_files = -1;
 	p->disk_data_total = p->disk_data_free = p->disk_wal_total = p->disk_wal_free = -1;
 	p->wal_bytes = -1;
+	p->wal_files = p->done_wal_files = -1;
+	p->memory_used = p->memory_limit = -1;
 	f->inotify = inotify_init1(IN_CLOEXEC | IN_NONBLOCK);
 	if (f->inotify < 0) {
 		log_warning("files are not watched, only looked at each second",
@@ -271,8 +274,10 @@ files_wal_look(struct monitor *m, int64_t now)
 	if (now < m->files.wal_due_ns)
 		return;
 	if (wal_dir_look(dir.text, &wal, &e) < 0)
-		wal = (struct wal_dir){.bytes = -1, .ready = -1};
+		wal = (struct wal_dir){.bytes = -1, .files = -1, .ready = -1, .done = -1};
 	m->facts.wal_bytes = wal.bytes;
+	m->facts.wal_files = wal.files;
+	m->facts.done_wal_files = wal.done;
 	m->facts.ready_wal_files = wal.ready;
 	took_ns = clock_boot_ns() - now;
 	m->files.wal_due_ns =
@@ -317,6 +322,8 @@ files_memory(struct monitor *m, int64_t now)
 
 		m->facts.rss_bytes[i] = pid > 0 ? procfs_rss_bytes(pid) : 0;
 	}
+	m->facts.memory_used = cgroup_memory_used(NULL);
+	m->facts.memory_limit = cgroup_memory_limit(NULL);
 	files_volume("/dev/shm", &total, &available);
 	m->facts.shm_percent = total > 0 ? (uint32_t)((total - available) * 100 / total) : 0;
 }

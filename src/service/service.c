@@ -32,6 +32,7 @@ static int (*const mains[SERVICES])(struct service *s) = {
 	[SERVICE_FENCER] = service_fencer_main,
 	[SERVICE_MONITOR] = service_monitor_main,
 	[SERVICE_API] = service_api_main,
+	[SERVICE_COLLECTOR] = service_collector_main,
 	[SERVICE_ARCHIVER] = service_archiver_main,
 };
 

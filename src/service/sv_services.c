@@ -253,7 +253,8 @@ sv_service_on_again(struct loop_timer *t, void *arg)
 static bool
 sv_service_waits(enum service_id id)
 {
-	return id == SERVICE_MONITOR || id == SERVICE_API || id == SERVICE_ARCHIVER;
+	return id == SERVICE_MONITOR || id == SERVICE_API || id == SERVICE_ARCHIVER ||
+	       id == SERVICE_COLLECTOR;
 }
 
 void

@@ -127,6 +127,15 @@ cgroup_memory_limit(const struct cgroup_where *where)
 	return cgroup_limit(where, &f);
 }
 
+/* Our own group's: those above hold more. */
+int64_t
+cgroup_memory_used(const struct cgroup_where *where)
+{
+	const struct limit_file f = {"memory", "memory.usage_in_bytes", "memory.current"};
+
+	return cgroup_limit(where, &f);
+}
+
 static void
 cgroup_page_name(int64_t bytes, char out[24])
 {

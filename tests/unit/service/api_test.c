@@ -87,8 +87,18 @@ what_comes_later_is_501_with_a_sentence(void **state)
 {
 	(void)state;
 	expect_call(API_HTTP, "GET /failsafe", 501, NULL);
-	expect_call(API_METRICS, "GET /metrics", 501, "no metrics");
 	expect_call(API_CONTROL, "POST /v1/switchover", 501, "needs the Kubernetes lease");
+}
+
+static void
+metrics_answer_before_there_is_anything(void **state)
+{
+	(void)state;
+	expect_call(API_METRICS, "GET /metrics", 200, "cnpg_collector_up{cluster=");
+	expect_call(API_CONTROL, "GET /metrics", 200, "podgres_metrics_age_seconds +Inf");
+	expect_call(API_METRICS, "GET /metrics?collect[]=podgres", 200, "podgres_build_info{");
+	expect_call(API_METRICS, "GET /metrics?collect[]=nothing", 400, "no such group");
+	expect_call(API_METRICS, "GET /", 200, "/metrics");
 }
 
 static void
@@ -509,6 +519,7 @@ main(void)
 		TEST(unknown_paths_are_404_on_every_listener),
 		TEST(wrong_methods_are_405_and_name_the_right_ones),
 		TEST(what_comes_later_is_501_with_a_sentence),
+		TEST(metrics_answer_before_there_is_anything),
 		TEST(the_index_lists_the_paths),
 		TEST(a_new_publication_is_seen_by_the_next_request),
 		TEST(facts_about_an_earlier_postmaster_do_not_count),
