@@ -12,6 +12,7 @@
 #include "service/job_backup.h"
 
 #define WAL_LOOK_MS 200
+#define STANDBY_MS INT64_C(60000)
 #define WAL_STALL_MS (3 * 60 * SEC_MS) /* nothing was archived for so long */
 #define WAL_FAILING_MS (60 * SEC_MS)   /* the archive fails for so long */
 #define WAL_STANDBY_MS                                                            \
@@ -155,17 +156,36 @@ preflight_primary(struct backup_job *b, struct sql *c, struct err *e)
 	return wal_await(b, &w, e);
 }
 
+/* 1: in order; 0: nobody has asked the store yet. */
 static int
-preflight_standby(struct backup_job *b, struct err *e)
+standby_look(struct backup_job *b, struct err *e)
 {
 	static struct archive_facts f;
 
-	if (shared_read(b->j->board, SEC_ARCHIVE, &f) == 0 || f.state != ARCHIVE_STATE_OK)
-		return archive_sound(&f, e) < 0
-			       ? -1
-			       : err_set(e, ERR_UNMET, "the archive is not in order: %.300s",
-					 f.problem);
-	return 0;
+	if (shared_read(b->j->board, SEC_ARCHIVE, &f) == 0 || f.state == ARCHIVE_STATE_STARTING)
+		return 0;
+	if (f.state == ARCHIVE_STATE_OK)
+		return 1;
+	return archive_sound(&f, e) < 0
+		       ? -1
+		       : err_set(e, ERR_UNMET, "the archive is not in order: %.300s", f.problem);
+}
+
+static int
+preflight_standby(struct backup_job *b, struct err *e)
+{
+	int64_t until = clock_boot_ns() + STANDBY_MS * MS_NS;
+	int rc;
+
+	job_phase(b->j, "looking at the archive", -1);
+	while ((rc = standby_look(b, e)) == 0) {
+		if (clock_boot_ns() > until)
+			return err_set(e, ERR_TIMEOUT, "the store has not answered for %d s",
+				(int)(STANDBY_MS / SEC_MS));
+		if (backup_pause(b, WAL_LOOK_MS, e) < 0)
+			return -1;
+	}
+	return rc < 0 ? -1 : 0;
 }
 
 int

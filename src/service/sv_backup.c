@@ -28,6 +28,13 @@ archive_state(const struct sv *sv)
 	return (enum archive_state)facts.state;
 }
 
+/* Just after a start nobody has asked the store yet: the job will, before it does anything. */
+static bool
+archive_may_work(enum archive_state state)
+{
+	return state == ARCHIVE_STATE_OK || state == ARCHIVE_STATE_STARTING;
+}
+
 static bool
 backup_runnable(const struct sv *sv, const struct order *o, struct order_reply *r)
 {
@@ -58,7 +65,7 @@ sv_backup_allowed(const struct sv *sv, const struct order *o, struct order_reply
 	else if (state == ARCHIVE_STATE_NONE)
 		sv_refuse(r, ERR_CONFIG,
 			"the manifest names no archive: spec.backup.barmanObjectStore");
-	else if (state != ARCHIVE_STATE_OK)
+	else if (!archive_may_work(state))
 		sv_refuse(r, ERR_UNMET,
 			"the archive is not in order: podgres wal status says what is wrong");
 	else
