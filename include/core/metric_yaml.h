@@ -27,13 +27,18 @@ struct metric_notes {
 struct metric_set *metric_set_new(void);
 struct metric_set *metric_set_free(struct metric_set *s);
 DEFINE_AUTO(struct metric_set *, metric_set_free)
+struct metric_source {
+	const char *file; /* for messages */
+	const char *prefix;
+};
+
 /*
  * Adds the queries of one file.  A wrong query is a note and costs itself alone; -1 only when the
  * file is no YAML or no map (ERR_CONFIG, *e = "FILE:LINE:COL: ...", a note as well).  prefix:
  * "cnpg_", or "pg_" for a queries.yaml of postgres_exporter.
  */
-int metric_set_read(struct metric_set *s, const char *text, size_t len, const char *file,
-	const char *prefix, struct metric_notes *notes, struct err *e) MUSTCHECK;
+int metric_set_read(struct metric_set *s, const char *text, size_t len,
+	const struct metric_source *source, struct metric_notes *notes, struct err *e) MUSTCHECK;
 void metric_notes_deinit(struct metric_notes *n);
 size_t metric_set_count(const struct metric_set *s);
 const struct metric_query *metric_set_at(const struct metric_set *s, size_t i);

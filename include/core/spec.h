@@ -129,6 +129,12 @@ struct spec_external {
 
 enum spec_bootstrap { SPEC_BOOT_INITDB, SPEC_BOOT_RECOVERY, SPEC_BOOT_PG_BASEBACKUP };
 
+struct spec_monitoring {
+	struct spec_refs queries; /* customQueriesConfigMap, then customQueriesSecret */
+	bool disable_default;
+	int64_t ttl_ms; /* metricsQueriesTTL, default 30 s; 0: at each pass */
+};
+
 struct spec {
 	char *name, *name_space; /* metadata */
 	int instances;
@@ -157,6 +163,7 @@ struct spec {
 		failover_delay_ms;
 	int64_t maximum_lag_bytes;  /* probes.readiness.maximumLag; -1: none */
 	bool ready_needs_streaming; /* probes.readiness.type: streaming, or not given */
+	struct spec_monitoring monitoring;
 	struct spec_backup backup;
 	struct spec_recovery recovery;
 	struct spec_schedule *schedule; /* of this cluster, in the order of the file */

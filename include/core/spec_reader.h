@@ -56,6 +56,9 @@ struct spec_docs {
 };
 void spec_rules_schedules(struct spec_reader *r, const struct spec_docs *docs);
 
+/* spec_monitoring: doc NULL: the defaults. */
+void spec_read_monitoring(struct spec_reader *r, const struct yaml *doc);
+
 /* spec_backup: the archive's part of the spec.  doc NULL: the defaults. */
 void spec_read_backup(struct spec_reader *r, const struct yaml *doc);
 void spec_read_recovery(struct spec_reader *r, const struct yaml *bootstrap);

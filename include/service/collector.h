@@ -19,8 +19,12 @@
  */
 #pragma once
 
+#include <sys/types.h>
+#include <time.h>
+
 #include "core/metric_row.h"
 #include "core/metric_yaml.h"
+#include "core/spec.h"
 #include "pg/sql.h"
 #include "service/metrics.h"
 #include "service/service.h"
@@ -136,7 +140,10 @@ struct collector {
 	struct collector_query query[COLLECTOR_QUERIES];
 	size_t queries;
 	struct metric_set *users; /* owned */
-	int64_t files_stamp;      /* of the manifest and the files of queries */
+	struct spec *spec;        /* the manifest, owned; NULL: not read yet */
+	ino_t spec_ino;
+	struct timespec spec_time;
+	char files_hash[65]; /* of the files of queries, as taken over */
 	int64_t files_due_ns;
 	int64_t ttl_ms;
 	struct supervisor_status sup;
@@ -148,15 +155,18 @@ struct collector {
 	bool changed; /* something is to be published */
 	bool locked;  /* a lock was in the way in the last pass: wait less */
 	bool role_tried;
+	bool facts_prepared; /* on the kept connection */
 	struct collector_facts facts;
 	struct metrics_build *build;
 	struct loop_timer timer;
 };
 
+void collector_hang_up(struct collector *c); /* both connections, and what is under way */
 int collector_fast(struct collector *c, struct err *e) MUSTCHECK;
 /* The role is there and may see; -1: *e says what is missing. */
 int collector_role_make(struct collector *c, struct err *e) MUSTCHECK;
 void collector_files_look(struct collector *c);
+const char *collector_prefix(const char *file); /* of metrics in a file of this name */
 void collector_put(struct collector *c);
 const char *collector_settings(const struct collector *c);
 int64_t collector_every_ms(const struct collector *c, const struct metric_query *q);

@@ -35,7 +35,7 @@ COMMAND(WAL, "wal", cmd_wal, ARCHIVE, "status|jobs [--follow]|verify|fetch NAME 
 COMMAND(GENERATE, "generate", cmd_missing, TOOL, "FILE", "manifest to Kubernetes objects",
 	"generate needs the Kubernetes objects, which this version does not have yet")
 COMMAND(CHECK, "check", cmd_check, TOOL, "FILE... [--json] [-v]",
-	"validate a manifest, with file:line:column; - is standard input", NULL)
+	"validate a manifest or metric queries, with file:line:column; - is stdin", NULL)
 COMMAND(CERTIFICATE, "certificate", cmd_missing, TOOL, "", "make and look at certificates",
 	"certificate needs the certificate authority, which this version does not have yet")
 COMMAND(POOLER, "pooler", cmd_missing, TOOL, "run", "run and watch a PgBouncer",

@@ -12,7 +12,7 @@
  * since 1970, 0 when there is none.
  */
 /* CloudNativePG's own */
-LIVE("cnpg_collector_up", GAUGE, "cluster", "1 while PostgreSQL takes connections, else 0")
+LIVE("cnpg_collector_up", GAUGE, "cluster", "1 while PostgreSQL takes connections and answers, else 0")
 LIVE("cnpg_collector_postgres_version", GAUGE, "full cluster", "Version of PostgreSQL, major.minor as a number")
 LIVE("cnpg_collector_collections_total", COUNTER, "", "Passes over PostgreSQL for metrics")
 LIVE("cnpg_collector_collection_errors_total", COUNTER, "collector", "Passes that failed, whole or in part")

@@ -1,5 +1,5 @@
 /*
- * cmd_check - `podgres check FILE`: what is wrong with a manifest, with file, line and column.
+ * cmd_check - `podgres check FILE`: what is wrong with a manifest or a file of metric queries.
  *
  * One line a finding, FILE:LINE:COL: error|warning|note: TEXT, as compilers print them, so that
  * editors can jump there.  Exit 0 with warnings at most, 78 with errors.  When the manifest as such
@@ -7,11 +7,13 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include "base/json.h"
 #include "base/term.h"
 #include "base/yaml.h"
+#include "cmd/check_queries.h"
 #include "cmd/cmd.h"
 #include "core/spec.h"
 #include "pg/conf.h"
@@ -164,6 +166,14 @@ print_json(const struct findings *f, struct buf *out)
 	buf_putc(out, '\n');
 }
 
+static const char *
+check_secrets_dir(void)
+{
+	const char *given = getenv("PODGRES_SECRETS_DIR");
+
+	return given && *given ? given : "/etc/podgres/secrets";
+}
+
 static int
 check_file(const char *path, const struct cli_args *args)
 {
@@ -180,10 +190,14 @@ check_file(const char *path, const struct cli_args *args)
 		return command_fail("check", &e, NULL);
 	source.text = buf_str(&text);
 	source.len = text.len;
-	if (spec_parse_from(&s, &source, &f.notes, &e) < 0 && e.kind != ERR_CONFIG)
+	if (check_is_queries(source.text, source.len))
+		check_queries(&f.notes, source.text, source.len);
+	else if (spec_parse_from(&s, &source, &f.notes, &e) < 0 && e.kind != ERR_CONFIG)
 		return command_fail("check", &e, NULL);
-	if (s)
+	if (s) {
 		check_rendered(&f, s);
+		check_queries_of(&f.notes, s, check_secrets_dir());
+	}
 	count(&f);
 	if (args->json)
 		print_json(&f, &out);

@@ -254,6 +254,7 @@ spec_free(struct spec *s)
 	free(s->external);
 	free_list(&s->fenced);
 	free(s->log_level);
+	free_refs(&s->monitoring.queries);
 	free(s);
 	return NULL;
 }

@@ -363,6 +363,7 @@ spec_read_cluster(struct spec_reader *r, const struct yaml *doc)
 	read_times(r, doc);
 	read_readiness(r, doc);
 	spec_read_backup(r, doc);
+	spec_read_monitoring(r, doc);
 	spec_set(r, &s->log_level, *level ? level : DEFAULT_LOG_LEVEL);
 }
 
@@ -382,6 +383,7 @@ default_texts(struct spec_reader *r)
 		spec_set(r, slot[n], "");
 	spec_set(r, &s->log_level, DEFAULT_LOG_LEVEL);
 	spec_read_backup(r, NULL);
+	spec_read_monitoring(r, NULL);
 	spec_read_recovery(r, NULL);
 }
 

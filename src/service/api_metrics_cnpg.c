@@ -9,6 +9,8 @@
 
 #include "service/api_metrics.h"
 
+#define UP_SILENT_S 10 /* the monitor asks each second; it takes connections and says nothing */
+
 /* "15.20" -> 15.20; "18beta1" -> 18 */
 static double
 version_number(const char *text)
@@ -147,8 +149,9 @@ live_cnpg(struct live *l)
 {
 	const struct api_view *v = l->in->v;
 	const char *cluster = l->in->opt->cluster_name;
+	double answered = api_view_age(v, v->pg.query_ok_ns);
 	bool up = v->sup.pg_phase == PG_PHASE_ACCEPTING && api_view_seen(v) &&
-		  v->pg.accept == PG_ACCEPT_YES;
+		  v->pg.accept == PG_ACCEPT_YES && answered >= 0 && answered < UP_SILENT_S;
 
 	live_put1(l, "cnpg_collector_up", cluster, up);
 	if (v->sup.plan.version[0])

@@ -53,13 +53,14 @@ collector_every_ms(const struct collector *c, const struct metric_query *q)
 
 /* ---- the postmaster ---- */
 
-static void
+void
 collector_hang_up(struct collector *c)
 {
 	collector_slow_stop(&c->slow);
 	collector_slow_stop(&c->sweep);
 	collector_link_close(&c->kept);
 	collector_link_close(&c->side);
+	c->facts_prepared = false;
 	for (size_t i = 0; i < c->queries; i++) {
 		struct collector_query *cq = &c->query[i];
 

@@ -9,7 +9,15 @@
 #include "service/collector.h"
 
 /* What was sent, in order: an answer comes for each. */
-enum fast_what { FAST_LOCK, FAST_ASK_PREPARE, FAST_ASK, FAST_PREPARE, FAST_RUN };
+enum fast_what {
+	FAST_LOCK,
+	FAST_FACTS_PREPARE,
+	FAST_FACTS,
+	FAST_ASK_PREPARE,
+	FAST_ASK,
+	FAST_PREPARE,
+	FAST_RUN
+};
 
 struct fast_item {
 	enum fast_what what;
@@ -29,6 +37,28 @@ struct fast {
 
 static const char lock_short[] = "SELECT set_config('lock_timeout', '10', false)";
 static const char lock_long[] = "SELECT set_config('lock_timeout', '50', false)";
+
+/* What the api makes metrics of itself: pg_wal{...}, sync_replicas{...}. */
+static const char facts_sql[] =
+	"SELECT pg_size_bytes(current_setting('min_wal_size')), "
+	"pg_size_bytes(current_setting('max_wal_size')), "
+	"pg_size_bytes(current_setting('wal_keep_size')), "
+	"CASE WHEN current_setting('max_slot_wal_keep_size') LIKE '-%' THEN -1 ELSE "
+	"pg_size_bytes(current_setting('max_slot_wal_keep_size')) END, "
+	"current_setting('synchronous_standby_names')";
+
+static void
+fast_facts(struct fast *f)
+{
+	struct collector_facts *to = &f->c->facts;
+
+	to->min_wal_bytes = sql_int(f->sql, 0, 0, -1);
+	to->max_wal_bytes = sql_int(f->sql, 0, 1, -1);
+	to->wal_keep_bytes = sql_int(f->sql, 0, 2, -1);
+	to->slot_keep_bytes = sql_int(f->sql, 0, 3, -1);
+	sql_copy(
+		f->sql, 0, 4, to->synchronous_standby_names, sizeof(to->synchronous_standby_names));
+}
 
 static void
 fast_name(char *out, size_t size, const struct fast *f, const struct collector_query *cq, char kind)
@@ -71,6 +101,13 @@ fast_took(struct fast *f, const struct fast_item *item, bool good)
 		cq->ask_prepared = good;
 		break;
 	case FAST_LOCK:
+		break;
+	case FAST_FACTS_PREPARE:
+		f->c->facts_prepared = good;
+		break;
+	case FAST_FACTS:
+		if (good)
+			fast_facts(f);
 		break;
 	}
 	if (!good && cq) {
@@ -116,8 +153,22 @@ fast_take(struct fast *f, struct err *e)
 /* ---- the pass ---- */
 
 static int
+fast_send_facts(struct fast *f, struct err *e)
+{
+	if (!f->c->facts_prepared) {
+		f->item[f->items++] = (struct fast_item){FAST_FACTS_PREPARE, NULL};
+		if (sql_pipe_prepare(f->sql, "facts", facts_sql, e) < 0)
+			return -1;
+	}
+	f->item[f->items++] = (struct fast_item){FAST_FACTS, NULL};
+	return sql_pipe_run(f->sql, "facts", e);
+}
+
+static int
 fast_ask(struct fast *f, struct err *e)
 {
+	if (fast_send_facts(f, e) < 0)
+		return -1;
 	if (f->c->locked && sql_pipe_prepare(f->sql, "", lock_short, e) == 0 &&
 		sql_pipe_run(f->sql, "", e) == 0) {
 		f->item[f->items++] = (struct fast_item){FAST_LOCK, NULL};

@@ -35,10 +35,13 @@ slow_wants(const struct collector_slow *s, const struct collector_query *cq)
 {
 	const struct collector *c = s->link->c;
 
-	if (!cq->picked)
+	/* The other connection may be at work with its own at the same time. */
+	if (!cq->picked || !collector_fits(c, cq, s->side))
 		return false;
-	if (!s->side || cq->q->database_count == 0)
-		return !s->side || strcmp(s->database[s->database_at], c->sup.plan.database) == 0;
+	if (!s->side)
+		return true;
+	if (cq->q->database_count == 0)
+		return strcmp(s->database[s->database_at], c->sup.plan.database) == 0;
 	return name_in(cq->q, s->database[s->database_at]);
 }
 
