@@ -48,5 +48,5 @@ COMMAND(SERVICE, "service", service_main, HIDDEN, "NAME",
 	"an auxiliary process; started by the supervisor alone", NULL)
 COMMAND(JOB, "job", job_main, HIDDEN, "NAME RUN [ARG...]",
 	"work that runs to its end; started by the supervisor alone", NULL)
-COMMAND(DOCS, "docs", cmd_docs, HIDDEN, "man1|man5|names",
+COMMAND(DOCS, "docs", cmd_docs, HIDDEN, "man1|man5|man7|names",
 	"the sections of the manual that come from tables", NULL)

@@ -2,7 +2,7 @@
  * cmd_docs - `podgres docs`: the parts of the manual that come from tables.
  *
  * man1 is roff for podgres(1): commands, options, environment, exit codes, errors, states, routes;
- * man5 for podgres.yaml(5): the fields of a manifest.
+ * man5 for podgres.yaml(5): the fields of a manifest; man7 for podgres-metrics(7).
  * names is one name a line, with its kind, for scripts/check-docs.
  */
 #include <stdio.h>
@@ -10,66 +10,10 @@
 
 #include "base/err.h"
 #include "cmd/cmd.h"
+#include "cmd/docs_metrics.h"
 #include "cmd/help_manifest.h"
+#include "cmd/roff.h"
 #include "core/fsm.h"
-
-/* ---- roff ---- */
-
-/* Text with what troff would read as its own made plain. */
-static void
-roff_text(struct buf *out, const char *text)
-{
-	bool begin = true;
-
-	for (const char *p = text; *p; p++) {
-		if (begin && (*p == '.' || *p == '\''))
-			buf_puts(out, "\\&");
-		begin = *p == '\n';
-		if (*p == '\\')
-			buf_puts(out, "\\e");
-		else if (*p == '-')
-			buf_puts(out, "\\-");
-		else
-			buf_putc(out, *p);
-	}
-}
-
-static void
-roff_line(struct buf *out, const char *text)
-{
-	roff_text(out, text);
-	buf_putc(out, '\n');
-}
-
-static void
-roff_head(struct buf *out, const char *title)
-{
-	buf_printf(out, ".SH %s\n", title);
-}
-
-static void
-roff_term(struct buf *out, const char *term, const char *rest)
-{
-	buf_puts(out, ".TP\n\\fB");
-	roff_text(out, term);
-	buf_puts(out, "\\fR");
-	if (rest && *rest) {
-		buf_puts(out, " \\fI");
-		roff_text(out, rest);
-		buf_puts(out, "\\fR");
-	}
-	buf_putc(out, '\n');
-}
-
-/* Text that ends with a full stop. */
-static void
-roff_sentence(struct buf *out, const char *text)
-{
-	size_t n = strlen(text);
-
-	roff_text(out, text);
-	buf_puts(out, n && text[n - 1] == '.' ? "\n" : ".\n");
-}
 
 static void
 roff_option(struct buf *out, const struct opt *o)
@@ -305,7 +249,8 @@ cmd_docs(int argc, char **argv)
 	static const struct {
 		const char *name;
 		void (*print)(struct buf *out);
-	} sections[] = {{"man1", docs_man1}, {"man5", help_manifest_man}, {"names", docs_names}};
+	} sections[] = {{"man1", docs_man1}, {"man5", help_manifest_man},
+		{"man7", docs_metrics_man}, {"names", docs_names}};
 	AUTO(buf_deinit) struct buf out = {0};
 	struct err e = {0};
 
@@ -315,6 +260,6 @@ cmd_docs(int argc, char **argv)
 			return command_print("docs", &out);
 		}
 	}
-	err_set(&e, ERR_INVALID, "expected man1, man5 or names");
+	err_set(&e, ERR_INVALID, "expected man1, man5, man7 or names");
 	return command_fail("docs", &e, NULL);
 }
