@@ -248,6 +248,16 @@ collector_pace_ms(const struct collector *c)
 	return COLLECTOR_IDLE_MS;
 }
 
+/* The first scrape after a quiet time does not wait for the slow pace to end. */
+static bool
+collector_fast_due(const struct collector *c)
+{
+	int64_t now = clock_boot_ns();
+
+	return now >= c->fast_due_ns ||
+	       (c->facts.pass_ns && now >= c->facts.pass_ns + collector_pace_ms(c) * MS_NS);
+}
+
 static void
 collector_counts(struct collector *c)
 {
@@ -292,7 +302,7 @@ collector_go(struct collector *c)
 	if (!collector_linked(c))
 		return;
 	idle = sql_state(c->kept.sql) == SQL_IDLE && c->slow.step == SLOW_OFF;
-	if (idle && clock_boot_ns() >= c->fast_due_ns)
+	if (idle && collector_fast_due(c))
 		collector_pass(c);
 	idle = c->kept.sql && sql_state(c->kept.sql) == SQL_IDLE && c->slow.step == SLOW_OFF;
 	if (idle && c->sweep.step == SLOW_OFF)
