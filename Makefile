@@ -129,7 +129,7 @@ K ?=
 SYSTEM := tests/system/run --bin $(BUILD)/podgres $(if $(PG),--pg $(PG)) $(K)
 
 .PHONY: test-system
-test-system: all ## system tests; K='stop fence.toggle' chooses, PG=17 takes another version
+test-system: all tools ## system tests; K='stop fence.toggle' chooses, PG=17 takes another version
 	$(SYSTEM)
 
 .PHONY: test-system-asan
@@ -149,12 +149,18 @@ test: ## install what tests need and run all of them
 
 PGV ?= $(CURDIR)/build-pg
 .PHONY: test-versions
-test-versions: all ## system tests against PostgreSQL 13 to 18, installed into PGV=
+test-versions: all tools ## system tests against PostgreSQL 13 to 18, installed into PGV=
 	scripts/setup test versions
 	scripts/pg-versions $(PGV)
 	for v in 13 14 15 16 17 18; do \
 		tests/system/run --bin $(BUILD)/podgres --pg $(PGV)/$$v/bin --only versions $(K) || failed=1; \
 	done; [ -z "$$failed" ]
+
+.PHONY: metrics-golden
+metrics-golden: all tools ## write tests/system/metrics_golden anew, with the versions in PGV=
+	for v in 13 14 15 16 17 18; do \
+		PODGRES_GOLDEN=write tests/system/run --bin $(BUILD)/podgres --pg $(PGV)/$$v/bin metrics_names || exit 1; \
+	done
 
 .PHONY: campaign
 campaign: $(BUILD)/podgres ## the fault runs at full length: hours

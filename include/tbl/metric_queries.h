@@ -387,7 +387,8 @@ QUERY(subscription_errors, "podgres_", "subscription", FAST, ANYWHERE, 150000, 0
 	COUNTER(apply_errors_total, "Errors while changes were applied")
 	COUNTER(sync_errors_total, "Errors while tables were copied"))
 QUERY(statements, "podgres_", "statement", TTL, ANYWHERE, 0, 0, MAIN,
-	"SELECT EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements' AND extnamespace = 'public'::regnamespace)",
+	"SELECT current_setting('shared_preload_libraries') LIKE '%pg_stat_statements%' AND EXISTS (SELECT FROM pg_extension WHERE extname = 'pg_stat_statements'"
+	" AND extnamespace = to_regnamespace('public') AND string_to_array(extversion, '.')::int[] >= '{1,8}')",
 	"SELECT s.queryid::text AS queryid, d.datname, r.rolname AS usename, sum(s.calls) AS calls_total,"
 	" sum(s.total_exec_time) / 1000 AS seconds_total, sum(s.rows) AS rows_total, sum(s.shared_blks_hit) AS blocks_hit_total,"
 	" sum(s.shared_blks_read) AS blocks_read_total, sum(s.temp_blks_written) AS temp_blocks_written_total"
@@ -405,7 +406,7 @@ QUERY(statements, "podgres_", "statement", TTL, ANYWHERE, 0, 0, MAIN,
 QUERY(tables, "podgres_", "table", SWEEP, ANYWHERE, 0, 0, ALL, "",
 	"SELECT current_database() AS datname, s.schemaname, s.relname, c.relpages * current_setting('block_size')::float8 AS size_bytes,"
 	" s.n_live_tup AS live_rows, s.n_dead_tup AS dead_rows, s.n_dead_tup / nullif(s.n_live_tup + s.n_dead_tup, 0)::float8 AS dead_ratio,"
-	" s.n_mod_since_analyze AS changed_since_analyze, age(c.relfrozenxid) AS xid_age, s.seq_scan AS seq_scans_total,"
+	" s.n_mod_since_analyze AS changed_since_analyze, CASE WHEN c.relkind <> 'p' THEN age(c.relfrozenxid) END AS xid_age, s.seq_scan AS seq_scans_total,"
 	" coalesce(extract(epoch FROM now() - greatest(s.last_vacuum, s.last_autovacuum)), -1) AS vacuum_age_seconds,"
 	" coalesce(extract(epoch FROM now() - greatest(s.last_analyze, s.last_autoanalyze)), -1) AS analyze_age_seconds"
 	" FROM pg_stat_user_tables s JOIN pg_class c ON c.oid = s.relid ORDER BY c.relpages + s.n_dead_tup DESC, 2, 3 LIMIT 20",
@@ -417,7 +418,7 @@ QUERY(tables, "podgres_", "table", SWEEP, ANYWHERE, 0, 0, ALL, "",
 	GAUGE(dead_rows, "Dead rows, estimated")
 	GAUGE(dead_ratio, "Dead rows of all; NaN: empty")
 	GAUGE(changed_since_analyze, "Rows changed since the last analyze")
-	GAUGE(xid_age, "Transactions since the oldest that is not frozen")
+	GAUGE(xid_age, "Transactions since the oldest that is not frozen; NaN: a partitioned table")
 	COUNTER(seq_scans_total, "Sequential scans")
 	GAUGE(vacuum_age_seconds, "Since the last vacuum; -1: never")
 	GAUGE(analyze_age_seconds, "Since the last analyze; -1: never"))

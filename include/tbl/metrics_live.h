@@ -113,7 +113,7 @@ LIVE("podgres_shm_used_ratio", GAUGE, "", "How full /dev/shm is")
 LIVE("podgres_log_lines_total", COUNTER, "", "Lines written to the log")
 LIVE("podgres_log_dropped_lines_total", COUNTER, "", "Lines lost because nobody read the log")
 LIVE("podgres_certificate_expiry_timestamp_seconds", GAUGE, "", "When the certificate of HTTPS ends; 0: none")
-LIVE("podgres_certificate_days_left", GAUGE, "", "Days until then; +Inf: none")
+LIVE("podgres_certificate_left_seconds", GAUGE, "", "Time until then; +Inf: none")
 LIVE("podgres_http_requests_total", COUNTER, "", "Requests to podgres")
 LIVE("podgres_http_errors_total", COUNTER, "", "Of them answered with 5xx, probes aside")
 /* the metrics themselves */

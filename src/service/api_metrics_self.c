@@ -41,8 +41,8 @@ self_service(struct live *l)
 	live_put(l, "podgres_log_dropped_lines_total", (double)log->dropped);
 	live_put(l, "podgres_certificate_expiry_timestamp_seconds",
 		live_seconds(api->cert_expires_wall_us));
-	live_put(l, "podgres_certificate_days_left",
-		api->cert_expires_wall_us ? (double)left_us / 86400e6 : INFINITY);
+	live_put(l, "podgres_certificate_left_seconds",
+		api->cert_expires_wall_us ? (double)left_us / 1e6 : INFINITY);
 	live_put(l, "podgres_http_requests_total", (double)api->requests);
 	live_put(l, "podgres_http_errors_total", (double)api->errors);
 }

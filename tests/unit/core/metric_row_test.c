@@ -203,6 +203,49 @@ no_two_default_queries_give_one_family_at_the_same_time(void **state)
 			}
 }
 
+static const char *const live[] = {
+#define LIVE(name, type, labels, help) name,
+#include "tbl/metrics_live.h"
+#undef LIVE
+};
+
+static void
+what_the_board_says_and_what_queries_say_have_other_names(void **state)
+{
+	(void)state;
+	for (size_t a = 0; a < ARRAY_LEN(live); a++) {
+		for (size_t b = 0; b < a; b++)
+			assert_string_not_equal(live[a], live[b]);
+		for (size_t i = 0; i < metric_builtin_count; i++)
+			for (size_t k = 0; k < metric_builtin[i].columns; k++) {
+				AUTO(free)
+				char *name = metric_family_name(
+					&metric_builtin[i], &metric_builtin[i].column[k]);
+
+				assert_string_not_equal(live[a], name);
+			}
+	}
+}
+
+/* What OpenMetrics would call unknown is CloudNativePG's; our own names need no excuse. */
+static void
+our_own_names_end_as_their_types_demand(void **state)
+{
+	(void)state;
+	for (size_t i = 0; i < metric_builtin_count; i++)
+		for (size_t k = 0; k < metric_builtin[i].columns; k++) {
+			const struct metric_column *c = &metric_builtin[i].column[k];
+			AUTO(free) char *name = metric_family_name(&metric_builtin[i], c);
+			size_t n = strlen(name);
+
+			if (c->usage == METRIC_USE_LABEL || strncmp(name, "podgres_", 8) != 0)
+				continue;
+			assert_true(metric_name_ok(name, true));
+			assert_int_equal(c->usage == METRIC_USE_COUNTER,
+				n > 6 && strcmp(name + n - 6, "_total") == 0);
+		}
+}
+
 int
 main(void)
 {
@@ -214,6 +257,8 @@ main(void)
 		cmocka_unit_test(times_durations_and_words_become_numbers),
 		cmocka_unit_test(databases_are_matched_as_paths_are),
 		cmocka_unit_test(no_two_default_queries_give_one_family_at_the_same_time),
+		cmocka_unit_test(what_the_board_says_and_what_queries_say_have_other_names),
+		cmocka_unit_test(our_own_names_end_as_their_types_demand),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
