@@ -37,7 +37,7 @@ struct metric_source {
  * file is no YAML or no map (ERR_CONFIG, *e = "FILE:LINE:COL: ...", a note as well).  prefix:
  * "cnpg_", or "pg_" for a queries.yaml of postgres_exporter.
  */
-int metric_set_read(struct metric_set *s, const char *text, size_t len,
+int metric_set_read(struct metric_set *s, const struct buf *text,
 	const struct metric_source *source, struct metric_notes *notes, struct err *e) MUSTCHECK;
 void metric_notes_deinit(struct metric_notes *n);
 size_t metric_set_count(const struct metric_set *s);

@@ -44,35 +44,37 @@ take_note(struct spec_notes *out, const struct metric_note *n, const char *in)
 		return;
 	out->item = more;
 	more[out->n] = (struct spec_note){.error = n->error};
-	if (*in)
+	if (*in) {
 		snprintf(more[out->n].text, sizeof(more[0].text), "%.120s:%d:%d: %.180s", in,
 			n->line, n->col, n->text);
-	else
+	} else {
 		snprintf(more[out->n].text, sizeof(more[0].text), "%s", n->text);
-	more[out->n++].at = *in ? (struct spec_at){0} : (struct spec_at){n->line, n->col};
+		more[out->n].at.line = n->line;
+		more[out->n].at.col = n->col;
+	}
+	out->n++;
 }
 
 /* in: the file that the manifest names; "": the notes are about the file itself. */
-static int
-read_queries(struct spec_notes *out, const char *text, size_t len, const char *in)
+static void
+read_queries(struct spec_notes *out, const struct buf *text, const char *in)
 {
 	const struct metric_source source = {"queries", "cnpg_"};
 	AUTO(metric_set_free) struct metric_set *set = metric_set_new();
 	struct metric_notes notes = {0};
 	struct err e;
 
-	if (set && metric_set_read(set, text, len, &source, &notes, &e) < 0 && !notes.n)
+	if (set && metric_set_read(set, text, &source, &notes, &e) < 0 && !notes.n)
 		take_note(out, &(struct metric_note){.error = true, .text = "out of memory"}, in);
 	for (size_t i = 0; i < notes.n; i++)
 		take_note(out, &notes.item[i], in);
 	metric_notes_deinit(&notes);
-	return 0;
 }
 
 void
-check_queries(struct spec_notes *out, const char *text, size_t len)
+check_queries(struct spec_notes *out, const struct buf *text)
 {
-	read_queries(out, text, len, "");
+	read_queries(out, text, "");
 }
 
 void
@@ -87,7 +89,7 @@ check_queries_of(struct spec_notes *out, const struct spec *spec, const char *se
 
 		snprintf(path, sizeof(path), "%s/%s/%s", secrets_dir, ref->name, ref->key);
 		if (file_read(&text, path, YAML_MAX_BYTES, &e) == 0) {
-			read_queries(out, buf_str(&text), text.len, path);
+			read_queries(out, &text, path);
 			continue;
 		}
 		snprintf(absent.text, sizeof(absent.text),

@@ -191,7 +191,7 @@ check_file(const char *path, const struct cli_args *args)
 	source.text = buf_str(&text);
 	source.len = text.len;
 	if (check_is_queries(source.text, source.len))
-		check_queries(&f.notes, source.text, source.len);
+		check_queries(&f.notes, &text);
 	else if (spec_parse_from(&s, &source, &f.notes, &e) < 0 && e.kind != ERR_CONFIG)
 		return command_fail("check", &e, NULL);
 	if (s) {

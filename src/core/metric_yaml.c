@@ -340,6 +340,7 @@ read_query(struct reader *r, struct item *it, const struct yaml *map)
 	const char *name = yaml_text(yaml_get(map, "name"));
 	const struct yaml *range = yaml_get(map, "runonserver");
 	struct metric_query *q = &it->q;
+	bool primary;
 	struct err e;
 
 	check_keys(r, map, query_keys, ARRAY_LEN(query_keys));
@@ -350,8 +351,9 @@ read_query(struct reader *r, struct item *it, const struct yaml *map)
 	q->predicate = copy(r, yaml_text(yaml_get(map, "predicate_query")));
 	q->tier = METRIC_TTL;
 	q->line = map->key ? map->key->line : 0;
-	q->where = read_bool(r, map, "primary") | read_bool(r, map, "master") ? METRIC_ON_PRIMARY
-									      : METRIC_ANYWHERE;
+	primary = read_bool(r, map, "primary");
+	primary = read_bool(r, map, "master") || primary;
+	q->where = primary ? METRIC_ON_PRIMARY : METRIC_ANYWHERE;
 	q->every_ms = read_seconds(r, map, "cache_seconds", CACHE_MAX_S);
 	q->timeout_ms = read_seconds(r, map, "timeout_seconds", TIMEOUT_MAX_S);
 	if (q->sql && !q->sql[strspn(q->sql, " \t\r\n")])
@@ -446,8 +448,8 @@ set_add(struct reader *r, const struct yaml *map)
 }
 
 int
-metric_set_read(struct metric_set *s, const char *text, size_t len,
-	const struct metric_source *source, struct metric_notes *notes, struct err *e)
+metric_set_read(struct metric_set *s, const struct buf *text, const struct metric_source *source,
+	struct metric_notes *notes, struct err *e)
 {
 	AUTO(yaml_tree_free) struct yaml_tree *tree = NULL;
 	struct reader r = {.set = s,
@@ -458,7 +460,7 @@ metric_set_read(struct metric_set *s, const char *text, size_t len,
 	struct yaml_mark at = {0};
 	const struct yaml *doc;
 
-	if (yaml_parse(&tree, text, len, &at, e) < 0) {
+	if (yaml_parse(&tree, buf_str(text), text->len, &at, e) < 0) {
 		note(&r, true, &(struct yaml){.line = at.line, .col = at.col}, "%.180s", e->msg);
 		return err_set(e, ERR_CONFIG, "%s:%d:%d: %s", source->file, at.line, at.col,
 			notes->n ? notes->item[notes->n - 1].text : "no YAML");

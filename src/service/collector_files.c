@@ -74,8 +74,7 @@ load_file(struct load *l, const struct spec_ref *ref)
 	}
 	sha256_put(&l->hash, path, strlen(path));
 	sha256_put(&l->hash, buf_str(&text), text.len);
-	if (metric_set_read(l->set, buf_str(&text), text.len, &source, &l->notes, &e) < 0 &&
-		l->notes.n == from)
+	if (metric_set_read(l->set, &text, &source, &l->notes, &e) < 0 && l->notes.n == from)
 		load_note(l, path, e.msg);
 	load_notes(l, path, from);
 }
