@@ -68,6 +68,11 @@ QUERY(pg_replication_slots, "cnpg_", "pg_replication_slots", FAST, ANYWHERE, 0, 
 	LABEL(database, "Database of a logical slot")
 	GAUGE(active, "1 if it is in use")
 	GAUGE(pg_wal_lsn_diff, "Bytes of WAL that it holds back"))
+QUERY(pg_roles, "cnpg_", "pg_roles", TTL, ANYWHERE, 0, 0, MAIN, "",
+	"SELECT rolname, extract(epoch FROM rolvaliduntil) AS password_valid_until_seconds FROM pg_roles"
+	" WHERE rolcanlogin AND isfinite(rolvaliduntil)",
+	LABEL(rolname, "Role")
+	GAUGE(password_valid_until_seconds, "When its password ends"))
 QUERY(pg_stat_archiver, "cnpg_", "pg_stat_archiver", FAST, ANYWHERE, 0, 0, MAIN,
 	"SELECT NOT pg_is_in_recovery() OR current_setting('archive_mode') = 'always'",
 	"SELECT archived_count, failed_count,"
@@ -159,8 +164,8 @@ QUERY(pg_stat_replication, "cnpg_", "pg_stat_replication", FAST, ON_PRIMARY, 0, 
 	"SELECT usename, coalesce(application_name, '') AS application_name, coalesce(client_addr::text, '') AS client_addr,"
 	" coalesce(client_port::text, '') AS client_port, extract(epoch FROM backend_start) AS backend_start,"
 	" coalesce(age(backend_xmin), 0) AS backend_xmin_age, at - sent_lsn AS sent_diff_bytes, at - write_lsn AS write_diff_bytes,"
-	" at - flush_lsn AS flush_diff_bytes, at - replay_lsn AS replay_diff_bytes, at - replay_lsn AS lag_bytes,"
-	" at - replay_lsn AS pg_wal_lsn_diff, at - sent_lsn AS sent_lag_bytes, at - write_lsn AS write_lag_bytes,"
+	" at - flush_lsn AS flush_diff_bytes, coalesce(at - replay_lsn, 0) AS replay_diff_bytes, coalesce(at - replay_lsn, 0) AS lag_bytes,"
+	" coalesce(at - replay_lsn, 0) AS pg_wal_lsn_diff, at - sent_lsn AS sent_lag_bytes, at - write_lsn AS write_lag_bytes,"
 	" coalesce(extract(epoch FROM write_lag), 0) AS write_lag_seconds, coalesce(extract(epoch FROM flush_lag), 0) AS flush_lag_seconds,"
 	" coalesce(extract(epoch FROM replay_lag), 0) AS replay_lag_seconds FROM pg_stat_replication, pg_current_wal_lsn() AS at",
 	LABEL(usename, "Role of the replica")
@@ -190,7 +195,7 @@ QUERY(pg_settings_max_connections, "cnpg_", "pg_settings", SETTINGS, ANYWHERE, 0
 	GAUGE(max_connections, "The setting max_connections"))
 QUERY(pg_extensions, "cnpg_", "pg_extensions", SWEEP, ANYWHERE, 0, 0, ALL, "",
 	"SELECT current_database() AS datname, name AS extname, default_version, installed_version,"
-	" default_version <> installed_version AS update_available FROM pg_available_extensions WHERE installed_version IS NOT NULL",
+	" default_version IS DISTINCT FROM installed_version AS update_available FROM pg_available_extensions WHERE installed_version IS NOT NULL",
 	LABEL(datname, "Database")
 	LABEL(extname, "Extension")
 	LABEL(default_version, "Version that there is")

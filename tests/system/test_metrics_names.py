@@ -18,7 +18,7 @@ NUMBER = re.compile(r"^([+-]?[0-9.]+(e[+-]?\d+)?|t|f|NaN|-?Infinity|)$")
 ROLE = "cnpg_metrics_exporter"
 PREPARE = """
 create extension pg_stat_statements;
-create role app login;
+create role app login valid until '2040-01-01';
 create table t(n int primary key, b text);
 create table parts(n int) partition by range (n);
 create table part partition of parts for values from (0) to (10);
