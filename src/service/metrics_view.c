@@ -52,15 +52,13 @@ metrics_view_head(const struct metrics_view *v)
 
 /* ---- copying ---- */
 
+/* Makes room for size bytes and says that they are there. */
 static bool
 view_into(struct buf *out, size_t size)
 {
-	static const char zero[1] = "";
-
-	buf_reset(out);
 	if (size > METRICS_MAX_BYTES)
 		return false;
-	if (size > out->cap || !out->data) {
+	if (size >= out->cap) {
 		buf_deinit(out);
 		out->data = malloc(size + 1);
 		if (!out->data)
@@ -68,7 +66,7 @@ view_into(struct buf *out, size_t size)
 		out->cap = size + 1;
 	}
 	out->len = size;
-	memcpy(out->data + size, zero, 1);
+	out->data[size] = '\0';
 	return true;
 }
 

@@ -38,12 +38,14 @@ def asked():
 
 @test(seconds=120)
 def test_rules_fire_when_they_should_and_are_quiet_when_they_should(t):
-    out = subprocess.run(["promtool", "test", "rules", "alerts_test.yaml"], cwd=FILES, capture_output=True, text=True)
+    out = subprocess.run(["promtool", "test", "rules", "alerts_test.yaml", "alerts_month_test.yaml"], cwd=FILES, capture_output=True, text=True)
     eq(out.returncode, 0, out.stdout + out.stderr)
     with open(f"{FILES}/alerts.yaml") as f:
         alerts = re.findall(r"- alert: (\w+)", f.read())
-    with open(f"{FILES}/alerts_test.yaml") as f:
-        cases = f.read()
+    cases = ""
+    for file in ("alerts_test.yaml", "alerts_month_test.yaml"):
+        with open(f"{FILES}/{file}") as f:
+            cases += f.read()
     for alert in alerts:
         for word in ("fires", "is quiet"):
             ok(f"name: {alert} {word}\n" in cases, f"no case: {alert} {word}")
