@@ -11,6 +11,7 @@
 
 #include "base/clock.h"
 #include "service/archive.h"
+#include "service/drill_record.h"
 #include "service/service.h"
 
 enum archiver_task_kind {
@@ -48,6 +49,7 @@ struct archiver_summary {
 	int64_t first_point_wall_us, last_point_wall_us;
 	uint64_t gaps;
 	bool broken_window; /* a gap is newer than the end of the newest backup */
+	struct drill_record drill;
 };
 
 struct archiver_done {

@@ -11,6 +11,7 @@
 #include "base/json.h"
 #include "cmd/restore_args.h"
 #include "service/archive_verify.h"
+#include "service/drill_record.h"
 
 #define EXIT_CORRUPT 65
 #define PROGRESS_NS (200 * MS_NS)
@@ -101,12 +102,37 @@ fail(struct run *r, const struct err *e)
 
 /* ---- --restore ---- */
 
+/* In the own store alone: nothing is written into somebody else's. */
+static void
+rehearsed_record(struct run *r)
+{
+	struct drill_record d;
+	struct err e;
+
+	if (r->x.from && *r->x.from)
+		return;
+	if (drill_record_read(r->x.archive, &d, &e) < 0)
+		d = (struct drill_record){0};
+	d.failed = !r->drilled;
+	snprintf(d.backup, sizeof(d.backup), "%s", r->drill.run.backup_id);
+	if (r->drilled) {
+		d.good_wall_us = clock_wall_us();
+		d.good_ms = r->drill.rto_ms;
+	}
+	if (drill_record_write(r->x.archive, &d, &e) < 0)
+		fprintf(stderr,
+			PROGRAM ": what came of the drill is not noted in the archive: %s\n",
+			e.msg);
+}
+
 static int
 rehearse(struct run *r, const char *id, struct err *e)
 {
 	struct verify_finding f = {.object = "restore"};
 
 	r->drilled = restore_rehearse(&r->x, id, &r->drill, e) == 0;
+	if (r->drilled || e->kind == ERR_CORRUPT || e->kind == ERR_FAILED || e->kind == ERR_UNMET)
+		rehearsed_record(r);
 	if (r->drilled)
 		return 0;
 	/* What the data are to blame for is a finding like any other. */

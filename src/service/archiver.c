@@ -256,6 +256,9 @@ catalog_done(struct archiver *a, const struct archiver_done *done)
 	f->last_backup_stored = c->last_backup_stored;
 	f->last_backup_ms = c->last_backup_ms;
 	f->last_failed_backup_wall_us = c->last_failed_backup_wall_us;
+	f->drill_wall_us = c->drill.good_wall_us;
+	f->drill_ms = c->drill.good_ms;
+	f->drill_failed = c->drill.failed;
 	f->first_point_wall_us = c->first_point_wall_us;
 	f->last_point_wall_us = c->last_point_wall_us;
 	f->gaps = c->gaps + a->gaps.n;

@@ -113,6 +113,8 @@ archiver_catalog(struct archive *a, const struct archiver_task *task, const char
 	if (archive_catalog_read_on(a, &wal, &c, e) < 0)
 		return -1;
 	summary_make(out, &c);
+	if (drill_record_read(a, &out->drill, e) < 0 && e->kind != ERR_NOTFOUND)
+		return -1;
 	if (catalog_write(&c, out, run_dir, e) < 0)
 		return -1;
 	return archive_wal_save(archive_catalog_wal(&c), a, state, e);

@@ -8,7 +8,8 @@ import subprocess
 import sys
 import time
 
-from podtest import eq, ok, scale, test, until
+from podtest import eq, ok, test, until
+from podtest.store import Target, take_backup
 
 LINE = re.compile(r'^([a-zA-Z_:][a-zA-Z0-9_:]*)(\{(?:[a-zA-Z_][a-zA-Z0-9_]*="(?:[^"\\\n]|\\["\\n])*",?)*\})? (\S+)$')
 OPEN = "application/openmetrics-text;version=1.0.0"
@@ -302,4 +303,25 @@ spec:
     os.rename(secrets + "/mine/new", secrets + "/mine/custom")
     m = until(lambda: (lambda m: m if "cnpg_more_x" in m else None)(metrics(p)), 20, "the new file")
     ok("cnpg_good_value" not in m and "podgres_metrics_query_failing" not in m, "the old one is gone")
+    p.stop()
+
+
+@test(seconds=120)
+def test_backups_the_window_and_the_last_drill_show(t):
+    target = Target.folder(t)
+    p = target.pod(wal="compression: gzip", data="compression: gzip, immediateCheckpoint: true")
+    p.start()
+    p.wait_ready()
+    take_backup(p)
+    name = "podgres_restore_drill_timestamp_seconds"
+    m = until(lambda: (lambda m: m if m["podgres_backups"]["samples"]["podgres_backups"] == 1 else None)(metrics(p)), 30, "the backup")
+    eq(m[name]["samples"][name], 0, "no drill yet")
+    ok(m["cnpg_collector_first_recoverability_point"]["samples"]["cnpg_collector_first_recoverability_point"] > 1.7e9, "window")
+    out = p.cli("backup", "verify", "latest", "--restore", "--config", p.manifest, seconds=60)
+    eq(out.returncode, 0, out.stdout + out.stderr)
+    take_backup(p)  # the catalogue is read again after it
+    m = until(lambda: (lambda m: m if m[name]["samples"][name] else None)(metrics(p)), 30, "the drill")
+    ok(abs(m[name]["samples"][name] - time.time()) < 120, m[name])
+    ok(m["podgres_restore_drill_duration_seconds"]["samples"]["podgres_restore_drill_duration_seconds"] > 0.01, "its time")
+    eq(m["podgres_restore_drill_failed"]["samples"]["podgres_restore_drill_failed"], 0, "it went well")
     p.stop()
