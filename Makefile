@@ -176,6 +176,11 @@ bench-archive: all ## WAL and base backups beside pgbackrest and barman-cloud, o
 	scripts/setup bench run stores
 	tests/bench/archive $(BUILD)/podgres $(BENCH)
 
+.PHONY: bench-metrics
+bench-metrics: all ## scrapes beside prometheus-postgres-exporter, of the same server
+	scripts/setup bench run
+	tests/bench/metrics $(BUILD)/podgres
+
 # ---- tools of the system tests: tests/system/NAME.c ----
 
 TOOL_SRC := $(sort $(wildcard tests/system/*.c))
