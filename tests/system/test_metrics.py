@@ -128,7 +128,7 @@ def test_an_answer_at_once_whatever_postgres_does(t):
         proc.kill(signal.SIGCONT)
     until(lambda: up()[0] == 1, 20, "up is 1 again")
     postmaster.kill(signal.SIGKILL)
-    until(lambda: p.postmaster() and p.postmaster().pid != postmaster.pid, 20, "another postmaster")
+    until(lambda: getattr(p.postmaster(), "pid", postmaster.pid) != postmaster.pid, 20, "another postmaster")
     collected(p)
     p.cli("fence", "on", "--reason", "test")
     value, m = up()

@@ -112,7 +112,7 @@ def pair(t):
     return p, b, int(p.psql("show server_version_num"))
 
 
-def scraped(p, want, seconds=30):
+def scraped(p, want, seconds=60):
     """/metrics, as text and as families, once want are all there."""
     end = time.monotonic() + seconds
     while True:
