@@ -60,12 +60,17 @@ collector_hang_up(struct collector *c)
 	collector_slow_stop(&c->sweep);
 	collector_link_close(&c->kept);
 	collector_link_close(&c->side);
-	c->facts_prepared = false;
-	for (size_t i = 0; i < c->queries; i++) {
-		struct collector_query *cq = &c->query[i];
+	for (size_t i = 0; i < c->queries; i++)
+		c->query[i].picked = false;
+}
 
-		cq->prepared = cq->ask_prepared = cq->picked = false;
-	}
+/* Prepared statements went with the connection, however that ended. */
+static void
+collector_unprepared(struct collector *c)
+{
+	c->facts_prepared = false;
+	for (size_t i = 0; i < c->queries; i++)
+		c->query[i].prepared = c->query[i].ask_prepared = false;
 }
 
 static void
@@ -197,6 +202,7 @@ collector_connect(struct collector *c, struct err *e)
 static void
 collector_connected(struct collector *c)
 {
+	collector_unprepared(c);
 	c->version = sql_server_version(c->kept.sql);
 	c->facts.reconnects++;
 	c->facts.sqlstate[0] = '\0';
@@ -279,6 +285,7 @@ collector_pass(struct collector *c)
 	struct err e;
 	char state[6];
 
+	board_beat(c->s->board, SERVICE_COLLECTOR); /* to connect may have taken seconds */
 	if (collector_fast(c, &e) < 0) {
 		snprintf(state, sizeof(state), "%s", sql_sqlstate(c->kept.sql));
 		collector_cannot(c, e.msg, state);

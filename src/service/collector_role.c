@@ -42,6 +42,7 @@ collector_role_make(struct collector *c, struct err *e)
 	int64_t deadline = clock_boot_ns() + ROLE_MS * MS_NS;
 	AUTO(sql_close) struct sql *sql = NULL;
 
+	board_beat(c->s->board, SERVICE_COLLECTOR);
 	if (c->in_recovery)
 		return err_set(e, ERR_STATE,
 			"the role " COLLECTOR_ROLE " is not there, and a standby cannot make it");

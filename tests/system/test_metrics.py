@@ -325,3 +325,27 @@ def test_backups_the_window_and_the_last_drill_show(t):
     ok(m["podgres_restore_drill_duration_seconds"]["samples"]["podgres_restore_drill_duration_seconds"] > 0.01, "its time")
     eq(m["podgres_restore_drill_failed"]["samples"]["podgres_restore_drill_failed"], 0, "it went well")
     p.stop()
+
+
+@test(seconds=90)
+def test_a_backend_that_freezes_in_a_slow_query_is_given_up(t):
+    secrets = t.folder("secrets", owner=False, mode=0o755)
+    os.makedirs(secrets + "/mine", exist_ok=True)
+    with open(secrets + "/mine/custom", "w") as f:
+        f.write('nap: {query: "SELECT pg_sleep(2)::text AS n, 1 AS x", timeout_seconds: 3, metrics: [{n: {usage: DISCARD}}, {x: {usage: GAUGE}}]}\n')
+    manifest = ("apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pod}\nspec:\n  monitoring:\n"
+                "    customQueriesConfigMap: [{name: mine, key: custom}]\n    metricsQueriesTTL: 1s\n")
+    p = t.pod(manifest=manifest, env={"PODGRES_SECRETS_DIR": secrets})
+    p.start()
+    p.wait_ready()
+    collected(p, "cnpg_nap_x", 30)
+    backend = [x for x in p.postgres_tree() if "cnpg_metrics_exporter" in x.cmdline][0]
+    backend.kill(signal.SIGSTOP)
+    others = until(lambda: [x for x in p.postgres_tree() if "cnpg_metrics_exporter" in x.cmdline and x.pid != backend.pid], 30, "another connection")
+    ok(len(others) <= 2, others)
+    m = until(lambda: (lambda m: m if m["podgres_metrics_age_seconds"]["samples"]["podgres_metrics_age_seconds"] < 3 else None)(metrics(p)), 30, "passes go on")
+    failing = m.get("podgres_metrics_query_failing", {"samples": {}})["samples"]
+    ok(not any("26000" in k for k in failing), failing)
+    ok("cnpg_backends_total" in m, "queries are answered")
+    backend.kill(signal.SIGCONT)
+    p.stop()
