@@ -57,17 +57,22 @@ backup_manifest_end(struct buf *out, const struct backup_totals *t)
 
 /* ---- reading ---- */
 
+/* Escaped, a text may be six times as long as it is. */
 static int
 line_text(const struct jsonscan_span *v, char *out, size_t size)
 {
+	char text[6 * BACKUP_PATH_SIZE];
 	size_t n = v->len;
 
-	if (!v->string || n >= size)
+	if (!v->string || n > sizeof(text))
 		return -1;
-	memcpy(out, v->at, n);
+	memcpy(text, v->at, n);
 	if (v->escaped)
-		n = jsonscan_unescape(out, n);
-	memset(out + n, 0, v->len - n + 1);
+		n = jsonscan_unescape(text, n);
+	if (n >= size)
+		return -1;
+	memset(out, 0, size);
+	memcpy(out, text, n);
 	return strlen(out) == n ? 0 : -1;
 }
 
@@ -182,14 +187,28 @@ line_read(struct jsonscan *s, enum backup_line *kind, struct backup_line_value *
 	return line_members(s, *kind == BACKUP_LINE_FILE ? line_file : line_object, out);
 }
 
+/* Names of objects become part of keys: nothing else than what the writer makes is one. */
+static bool
+name_plain(const char *name)
+{
+	return *name && *name != '.' &&
+	       name[strspn(name, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"
+				 "._-")] == '\0';
+}
+
+static bool
+digest_plain(const char *hex)
+{
+	return strspn(hex, "0123456789abcdef") == SHA256_HEX_SIZE - 1 && !hex[SHA256_HEX_SIZE - 1];
+}
+
 static bool
 line_complete(enum backup_line kind, const struct backup_line_value *v)
 {
 	if (kind == BACKUP_LINE_FILE)
-		return *v->file.path && *v->file.tar &&
-		       strlen(v->file.sha256) == SHA256_HEX_SIZE - 1;
+		return *v->file.path && name_plain(v->file.tar) && digest_plain(v->file.sha256);
 	if (kind == BACKUP_LINE_OBJECT)
-		return *v->object.name && strlen(v->object.sha256) == SHA256_HEX_SIZE - 1;
+		return name_plain(v->object.name) && digest_plain(v->object.sha256);
 	return true;
 }
 

@@ -94,11 +94,29 @@ a_whole_manifest_is_one_valid_json(void **state)
 }
 
 static void
+a_long_path_full_of_escapes_comes_back(void **state)
+{
+	AUTO(buf_deinit) struct buf b = {0};
+	struct backup_file f = {.tar = "data.tar.gz", .bytes = 1, .sha256 = SHA};
+	struct backup_line_value v;
+	enum backup_line kind;
+	struct err e;
+
+	(void)state;
+	memset(f.path, '\001', sizeof(f.path) - 1);
+	backup_manifest_file(&b, &f, true);
+	assert_int_equal(backup_manifest_line(b.data, b.len - 1, &kind, &v, &e), 0);
+	assert_string_equal(v.file.path, f.path);
+}
+
+static void
 damaged_lines_are_refused(void **state)
 {
 	static const char *const bad[] = {"", "x", "{", "{}", "{\"path\":\"a\"}",
 		"{\"path\":\"a\",\"tar\":\"t\",\"bytes\":-1,\"sha256\":\"" SHA "\"}",
 		"{\"path\":\"a\",\"tar\":\"t\",\"bytes\":1,\"sha256\":\"" SHA "0\"}",
+		"{\"path\":\"a\",\"tar\":\"../t\",\"bytes\":1,\"sha256\":\"" SHA "\"}",
+		"{\"name\":\"a/b\",\"bytes\":1,\"plainBytes\":1,\"sha256\":\"" SHA "\"}",
 		"{\"path\":\"a\\u0000b\",\"tar\":\"t\",\"bytes\":1,\"sha256\":\"" SHA "\"}",
 		"{\"path\":\"a\",\"tar\":\"t\",\"bytes\":1,\"sha256\":\"" SHA "\"} x", "]"};
 	struct backup_line_value v;
@@ -118,6 +136,7 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_is_written_is_read_back_line_by_line),
 		cmocka_unit_test(a_whole_manifest_is_one_valid_json),
+		cmocka_unit_test(a_long_path_full_of_escapes_comes_back),
 		cmocka_unit_test(damaged_lines_are_refused),
 	};
 
