@@ -22,9 +22,9 @@ def begin(t, target=None, **manifest):
 
 def switches(pod, n):
     """n segments that are nearly empty, in one go."""
-    pod.psql("DO $$ BEGIN FOR i IN 1.." + str(n) + " LOOP PERFORM pg_logical_emit_message(false, 'x', 'y');"
-             " PERFORM pg_switch_wal(); END LOOP; END $$", seconds=120)
-    return pod.psql("SELECT pg_walfile_name(pg_current_wal_lsn())")
+    pod.psql("DO $$ BEGIN FOR i IN 2.." + str(n) + " LOOP PERFORM pg_logical_emit_message(false, 'x', 'y');"
+             " PERFORM pg_switch_wal(); END LOOP; PERFORM pg_logical_emit_message(false, 'x', 'y'); END $$", seconds=120)
+    return walgen.switch(pod)  # a look afterwards may see one that a checkpoint has begun
 
 
 def shut(target):
