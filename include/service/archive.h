@@ -23,8 +23,12 @@ struct archive {
 	struct store_tag *history_tag; /* owned */
 	size_t history_tags;
 	/* private */
-	void *keep;                  /* what the store's spec borrows */
-	const char *fetch_extension; /* of the last segment that was found; NULL: none yet */
+	void *keep;                      /* what the store's spec borrows */
+	const char *fetch_extension;     /* of the last segment that was found; NULL: none yet */
+	struct codec_stream *push_codec; /* these stay from one file to the next */
+	enum codec push_format;          /* of push_codec */
+	struct buf push_body;
+	char *push_block;
 };
 
 /* How long and whether to go on; all 0: the store's defaults. */
@@ -54,6 +58,8 @@ int archive_open_from(
 		e)
 struct archive *archive_close(struct archive *a); /* returns NULL */
 DEFINE_AUTO(struct archive *, archive_close)
+/* Memory that is kept for the next file goes back to the system. */
+void archive_rest(struct archive *a);
 
 /* ---- archive_owner: whose folder it is ---- */
 

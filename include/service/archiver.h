@@ -36,6 +36,7 @@ struct archiver_task {
 	char path[PATH_LEN];
 	uint64_t system_id;
 	uint32_t segment_bytes;
+	uint32_t learnt;     /* what other workers know of the own store: store_teach() */
 	int64_t deadline_ns; /* boot time */
 };
 
@@ -54,6 +55,7 @@ struct archiver_summary {
 
 struct archiver_done {
 	uint64_t id;
+	uint32_t learnt;   /* store_learnt() of the own store; 0: it was not asked */
 	uint32_t err_kind; /* ERR_NONE: done */
 	int32_t code;      /* HTTP status, errno */
 	bool same;

@@ -69,6 +69,7 @@ struct archiver_health {
 	bool owner_made; /* the marker is there, or we may not make it */
 	uint32_t owner_timeline;
 	int64_t owner_again_ns;
+	uint32_t learnt; /* what the workers found out: store_learnt() */
 };
 
 /* ---- after postgres ---- */

@@ -15,6 +15,9 @@ struct store_driver {
 	 * called too, with whatever state was set. */
 	int (*open)(struct store *s, struct err *e);
 	void (*close)(struct store *s);
+	/* NULL: there is nothing to learn. */
+	uint32_t (*learnt)(const struct store *s);
+	void (*teach)(struct store *s, uint32_t learnt);
 	int (*put)(struct store *s, const struct store_put *put, enum store_outcome *outcome,
 		struct err *e); /* outcome is never NULL */
 	int (*get)(struct store *s, const struct store_get *get, struct store_object *object,

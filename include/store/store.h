@@ -77,6 +77,14 @@ struct store_object {
 	char sha256[SHA256_HEX_SIZE]; /* of the stored bytes as their writer said; "": unknown */
 };
 
+/*
+ * What the answers have taught of this store (how it takes conditional writes, whether it compares
+ * digests), so that another struct store of the same spec need not ask again.  0: nothing yet. What
+ * this one knows itself stays.
+ */
+uint32_t store_learnt(const struct store *s);
+void store_teach(struct store *s, uint32_t learnt);
+
 /* ---- writing ---- */
 
 struct store_put {
@@ -94,8 +102,9 @@ enum store_outcome {
 };
 
 /*
- * One object, whole or not at all, checked after it was stored: the payload hash is signed, size
- * and digest of the answer are compared (a folder: fsync of file and folder).  With create and
+ * One object, whole or not at all, checked: the payload hash is signed and compared by the store
+ * (asked once whether it does), and over plain HTTP, or where it does not, the digest of the answer
+ * is compared here (a folder: fsync of file and folder).  With create and
  * other bytes under the key: ERR_CONFLICT, and nothing changed.  outcome may be NULL.
  */
 int store_put(struct store *s, const struct store_put *put, enum store_outcome *outcome,

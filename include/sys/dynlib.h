@@ -22,3 +22,7 @@ struct dynlib {
 
 /* Loads it once and fills the pointers of *table.  Fails naming the library and the symbol. */
 int dynlib_load(const struct dynlib *d, void *table, struct err *e) MUSTCHECK;
+
+/* What loading and the first calls alone needed of the libraries' files leaves this process: they
+ * are clean pages, and what is called again is mapped again from memory. */
+void dynlib_rest(void);

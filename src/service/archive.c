@@ -148,6 +148,15 @@ archive_open_from(struct archive **out, const struct archive_source *from, struc
 	return 0;
 }
 
+void
+archive_rest(struct archive *a)
+{
+	a->push_codec = codec_free(a->push_codec);
+	buf_deinit(&a->push_body);
+	free(a->push_block);
+	a->push_block = NULL;
+}
+
 struct archive *
 archive_close(struct archive *a)
 {
@@ -155,6 +164,7 @@ archive_close(struct archive *a)
 
 	if (!a)
 		return NULL;
+	archive_rest(a);
 	store_close(a->store);
 	if (k)
 		free(k->tag);

@@ -316,6 +316,8 @@ schedule_reply(struct archiver *a, const struct channel_msg *msg)
 void
 archiver_done(struct archiver *a, const struct archiver_worker *w, const struct archiver_done *done)
 {
+	if (done->learnt)
+		a->health.learnt = done->learnt;
 	switch ((enum archiver_task_kind)w->task.kind) {
 	case TASK_PUSH:
 		archiver_push_done(a, w, done);

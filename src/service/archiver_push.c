@@ -70,6 +70,7 @@ archiver_store_failed(struct archiver *a, const char *what, const struct archive
 	if (pause_ms > (a->drain.on ? PUSH_HOLD_DRAIN_MS : PUSH_HOLD_MAX_MS))
 		pause_ms = a->drain.on ? PUSH_HOLD_DRAIN_MS : PUSH_HOLD_MAX_MS;
 	h->fails++;
+	h->learnt = 0; /* perhaps it is another one that answers now */
 	h->hold_ns = now + pause_ms * MS_NS;
 	if (!f->failing_wall_us)
 		f->failing_wall_us = clock_wall_us();

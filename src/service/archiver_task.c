@@ -8,6 +8,7 @@
 
 #include <fcntl.h>
 #include <malloc.h>
+#include <poll.h>
 #include <signal.h>
 #include <stdio.h>
 #include <string.h>
@@ -18,12 +19,14 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "sys/board.h"
+#include "sys/dynlib.h"
 
 #define TASK_FD 3
 #define TASK_LOG_FD 4
 #define TASK_ATTEMPTS 4
 #define TASK_DEAD_US (24 * 3600 * SEC_US)
 #define TASK_MAP_BYTES (128 << 10)
+#define TASK_REST_MS 1000
 
 struct task_worker {
 	const struct archiver *a;
@@ -32,6 +35,7 @@ struct task_worker {
 	size_t stores;
 	int64_t deadline_ns;
 	uint64_t throttled; /* as of the last task */
+	bool used;          /* a task was done: connected, and all is loaded */
 };
 
 /* ---- life ---- */
@@ -116,6 +120,7 @@ task_store(struct task_worker *w, int source, struct archive **out, struct err *
 		return -1;
 	w->store[w->stores] = *out;
 	w->source[w->stores++] = source;
+	dynlib_rest();
 	return 0;
 }
 
@@ -217,6 +222,7 @@ task_run(struct task_worker *w, const struct archiver_task *task, struct archive
 
 	if (task_store(w, task->source, &a, e) < 0)
 		return -1;
+	store_teach(a->store, task->learnt);
 	switch ((enum archiver_task_kind)task->kind) {
 	case TASK_PUSH:
 		return task_push(a, task, done, e);
@@ -243,6 +249,8 @@ task_count(struct task_worker *w, struct archiver_done *done)
 		const struct store_stats *st = store_stats(w->store[i]->store);
 
 		throttled += st->throttled;
+		if (w->source[i] < 0)
+			done->learnt = store_learnt(w->store[i]->store);
 		if (done->err_kind && done->code == 0)
 			done->code = st->last_status;
 	}
@@ -265,6 +273,18 @@ task_do(struct task_worker *w, const struct archiver_task *task, struct archiver
 	task_count(w, done);
 }
 
+/* What only one task after the other needs goes when there is a pause. */
+static bool
+task_wait(const struct task_worker *w, struct archiver_task *task)
+{
+	struct pollfd p = {.fd = TASK_FD, .events = POLLIN};
+
+	if (poll(&p, 1, TASK_REST_MS) == 0)
+		for (size_t i = 0; i < w->stores; i++)
+			archive_rest(w->store[i]);
+	return recv(TASK_FD, task, sizeof(*task), 0) == (ssize_t)sizeof(*task);
+}
+
 void
 archiver_worker_main(struct archiver *a, int fd)
 {
@@ -275,11 +295,14 @@ archiver_worker_main(struct archiver *a, int fd)
 	w = (struct task_worker){.a = a};
 	if (!task_begin(a, fd))
 		_exit(1);
-	while (recv(TASK_FD, &task, sizeof(task), 0) == (ssize_t)sizeof(task)) {
+	while (task_wait(&w, &task)) {
 		done = (struct archiver_done){0};
 		task_do(&w, &task, &done);
 		if (send(TASK_FD, &done, sizeof(done), MSG_NOSIGNAL) != (ssize_t)sizeof(done))
 			break;
+		if (!w.used)
+			dynlib_rest();
+		w.used = true;
 	}
 	_exit(0);
 }

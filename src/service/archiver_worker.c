@@ -131,8 +131,9 @@ archiver_start(struct archiver *a, enum worker_class class, const struct archive
 		return -1;
 	w->class = class;
 	w->task = *task;
+	w->task.learnt = task->source < 0 ? a->health.learnt : 0;
 	w->job = job;
-	if (send(w->fd, task, sizeof(*task), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(*task)) {
+	if (send(w->fd, &w->task, sizeof(*task), MSG_NOSIGNAL | MSG_DONTWAIT) != sizeof(*task)) {
 		(void)err_sys(e, "give a worker its task");
 		worker_close(w, true);
 		return -1;

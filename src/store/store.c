@@ -157,6 +157,19 @@ store_stats(const struct store *s)
 	return &s->stats;
 }
 
+uint32_t
+store_learnt(const struct store *s)
+{
+	return s->driver->learnt ? s->driver->learnt(s) : 0;
+}
+
+void
+store_teach(struct store *s, uint32_t learnt)
+{
+	if (s->driver->teach)
+		s->driver->teach(s, learnt);
+}
+
 /* ---- objects ---- */
 
 int

@@ -124,6 +124,7 @@ make_base(struct s3 *s, struct err *e)
 	if (copy(&s->base, &base, e))
 		return -1;
 	s->host = s->base + scheme;
+	s->tls = strncmp(s->base, "https:", 6) == 0;
 	return 0;
 }
 
@@ -197,6 +198,33 @@ s3_close(struct store *store)
 	free(s->region);
 	free(s);
 	store->state = NULL;
+}
+
+/* ---- what was learnt ---- */
+
+static uint32_t
+s3_learnt(const struct store *store)
+{
+	const struct s3 *s = store->state;
+
+	return (uint32_t)s->create | (uint32_t)s->verifies << 2 | (uint32_t)s->batch << 4;
+}
+
+static void
+teach(enum s3_can *what, uint32_t bits)
+{
+	if (*what == S3_UNKNOWN && (bits & 3) <= S3_CANNOT)
+		*what = (enum s3_can)(bits & 3);
+}
+
+static void
+s3_teach(struct store *store, uint32_t learnt)
+{
+	struct s3 *s = store->state;
+
+	teach(&s->create, learnt);
+	teach(&s->verifies, learnt >> 2);
+	teach(&s->batch, learnt >> 4);
 }
 
 /* ---- what is common to objects ---- */
@@ -288,6 +316,8 @@ const struct store_driver store_driver_s3 = {
 	.scheme = "s3",
 	.open = s3_open,
 	.close = s3_close,
+	.learnt = s3_learnt,
+	.teach = s3_teach,
 	.put = s3_put,
 	.get = s3_get,
 	.head = s3_head,

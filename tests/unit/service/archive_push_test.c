@@ -71,6 +71,63 @@ what_goes_out_comes_back_in_every_compression(void **state)
 	}
 }
 
+#define SEG4 "000000010000000000000004"
+#define SEG5 "000000010000000000000005"
+#define SEG6 "000000010000000000000006"
+
+static int
+push_marked(struct rig *r, const char *name, const char *mark)
+{
+	struct archive_push_result out;
+	struct err e;
+
+	in_pg_wal(r, name, mark);
+	return push(r, name, false, &out, &e);
+}
+
+static void
+expect_marked(struct rig *r, const char *name, const char *mark)
+{
+	const struct archive_fetch f = {.name = name, .path = r->dest, .system_id = RIG_SYSTEM};
+	AUTO(buf_deinit) struct buf back = {0};
+	struct err e;
+
+	unlink(r->dest);
+	assert_int_equal(archive_fetch(&r->a, &f, NULL, &e), 0);
+	assert_int_equal(file_read(&back, r->dest, RIG_SEGMENT, &e), 0);
+	assert_string_equal(back.data + 100, mark);
+}
+
+/* Memory that stays for the next one brings nothing of the last one along. */
+static void
+segments_one_after_the_other_do_not_mix(void **state)
+{
+	static const enum codec codecs[] = {CODEC_NONE, CODEC_GZIP, CODEC_ZSTD, CODEC_LZ4};
+
+	(void)state;
+	for (size_t i = 0; i < ARRAY_LEN(codecs); i++) {
+		struct archive_push_result out;
+		struct rig r;
+		struct err e;
+
+		rig_make(&r);
+		r.a.wal_codec = codecs[i];
+		assert_int_equal(push_marked(&r, SEG3, "three"), 0);
+		/* One that fails in the middle. */
+		assert_int_equal(truncate(r.dest, RIG_SEGMENT - 1), 0);
+		assert_int_equal(push(&r, SEG4, false, &out, &e), -1);
+		assert_int_equal(push_marked(&r, SEG4, "four"), 0);
+		archive_rest(&r.a);
+		assert_int_equal(push_marked(&r, SEG5, "five"), 0);
+		assert_int_equal(push_marked(&r, SEG6, "six"), 0);
+		expect_marked(&r, SEG3, "three");
+		expect_marked(&r, SEG4, "four");
+		expect_marked(&r, SEG5, "five");
+		expect_marked(&r, SEG6, "six");
+		rig_end(&r);
+	}
+}
+
 /* PostgreSQL recycles the file while the store is being listed. */
 static bool
 recycle(void *arg)
@@ -421,6 +478,7 @@ main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(what_goes_out_comes_back_in_every_compression),
+		cmocka_unit_test(segments_one_after_the_other_do_not_mix),
 		cmocka_unit_test(a_file_that_is_recycled_while_it_is_read_is_not_stored),
 		cmocka_unit_test(a_volume_that_is_gone_takes_no_segment),
 		cmocka_unit_test(an_ordinary_segment_is_one_request),

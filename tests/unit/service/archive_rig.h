@@ -43,6 +43,7 @@ rig_end(struct rig *r)
 {
 	struct err e;
 
+	archive_rest(&r->a);
 	store_close(r->a.store);
 	assert_int_equal(file_remove_tree(r->dir, &e), 0);
 }
