@@ -52,7 +52,7 @@ class Reader:
     """A socket with a buffer in front."""
 
     def __init__(self, sock):
-        self.sock, self.buf = sock, b""
+        self.sock, self.buf, self.number = sock, b"", None
 
     def more(self):
         data = self.sock.recv(262144)
@@ -93,6 +93,7 @@ class Proxy:
         self.upstream, self.port = upstream, port
         self.rules, self.lock, self.open = [], threading.Lock(), set()
         self.connections, self.requests, self.log = 0, [], []
+        self.era, self.carriers = 0, []  # (era and number of the connection, request); forget() begins an era
         self.context = None
         if tls:
             self.context = ssl.SSLContext(ssl.PROTOCOL_TLS_SERVER)
@@ -133,7 +134,14 @@ class Proxy:
     def forget(self):
         with self.lock:
             self.requests.clear()
+            self.carriers.clear()
             self.connections = 0
+            self.era += 1
+
+    def carried(self, match=""):
+        """How many connections that were made since forget() carried such requests."""
+        with self.lock:
+            return len({number for era, number, r in self.carriers if era == self.era and re.search(match, r)})
 
     def close(self):
         self.closing = True
@@ -159,9 +167,11 @@ class Proxy:
             with self.lock:
                 self.open.add(sock)
                 self.connections += 1
+                number = (self.era, self.connections)
             up = socket.create_connection(self.upstream, timeout=120)
             up.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             down, server = Reader(sock), Reader(up)
+            down.number = number
             while self.one(down, server):
                 pass
             sock.close()
@@ -173,9 +183,10 @@ class Proxy:
             if up:
                 up.close()
 
-    def rule_for(self, line):
+    def rule_for(self, line, number):
         with self.lock:
             self.requests.append(line)
+            self.carriers.append((*number, line))
             for rule in self.rules:
                 if rule.applies(line):
                     self.log.append((time.monotonic(), rule.kind, line))
@@ -188,7 +199,7 @@ class Proxy:
         if head is None:
             return False
         line = head.split(b"\r\n", 1)[0].decode("latin-1")
-        rule = self.rule_for(line)
+        rule = self.rule_for(line, down.number)
         kind = rule.kind if rule else ""
         if kind == "stall-head":
             self.stall(down)
@@ -238,8 +249,7 @@ class Proxy:
         status = int(head.split(None, 2)[1])
         length = 0 if line.startswith("HEAD ") or status in (204, 304) else self.length(head)
         if length < 0:
-            self.until_end(server, down)
-            return False
+            return self.until_end(server, down) and kind != "hang-up" and header(head, b"connection").lower() != "close"
         self.body(server, down, length, rule, "answer")
         return kind != "hang-up" and header(head, b"connection").lower() != "close"
 
@@ -250,15 +260,19 @@ class Proxy:
 
     @staticmethod
     def until_end(server, down):
-        """A chunked answer, as it comes, until the server has been silent for a while."""
+        """A chunked answer, as it comes, until the server has been silent for a while.  True: it was whole."""
+        tail = server.buf
         down.sock.sendall(server.buf)
         server.buf = b""
-        while not server.buf.endswith(b"0\r\n\r\n") and select.select([server.sock], [], [], 2)[0]:
+        while not tail.endswith(b"0\r\n\r\n"):
+            if not select.select([server.sock], [], [], 2)[0]:
+                return False
             data = server.sock.recv(262144)
             if not data:
-                return
+                return False
             down.sock.sendall(data)
-            server.buf = data
+            tail = (tail + data)[-8:]
+        return True
 
     def answer(self, down, head, rule):
         if header(head, b"expect").lower() == "100-continue":
