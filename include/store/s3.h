@@ -29,7 +29,6 @@ struct s3 {
 	char *base;       /* "https://host:port", with the bucket when it is part of the host */
 	const char *host; /* in base */
 	bool virtual_host;
-	bool tls; /* whoever answers has shown the certificate of host */
 	char *region;
 	char *tags; /* of every object, encoded; "": none */
 	unsigned jitter;

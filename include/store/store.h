@@ -102,9 +102,8 @@ enum store_outcome {
 };
 
 /*
- * One object, whole or not at all, checked: the payload hash is signed and compared by the store
- * (asked once whether it does), and over plain HTTP, or where it does not, the digest of the answer
- * is compared here (a folder: fsync of file and folder).  With create and
+ * One object, whole or not at all, checked after it was stored: the payload hash is signed, size
+ * and digest of the answer are compared (a folder: fsync of file and folder).  With create and
  * other bytes under the key: ERR_CONFLICT, and nothing changed.  outcome may be NULL.
  */
 int store_put(struct store *s, const struct store_put *put, enum store_outcome *outcome,

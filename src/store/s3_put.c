@@ -5,12 +5,10 @@
  * The first conditional put of a struct store finds out: it looks whether something stands there,
  * writes, and writes once more, which must be refused.  From then on a put is one request.
  *
- * Whether the store compares the digest that was signed with what it got is asked once
- * (s3_learn()).  Where it does, and TLS says that it is the store who answers, its word is enough.
- * Else the ETag of the answer is compared with the MD5 of the body, so that nobody on the way can
- * answer in the store's place; the usual put is one request with both.  Any other ETag (SSE-KMS has
- * such) must be confirmed each time: by a HEAD where the store compares, else the object is read
- * back.
+ * The ETag of the answer is compared with the MD5 of the body, so that nobody on the way can answer
+ * in the store's place; the usual put stays one request.  Any other ETag (SSE-KMS has such) must be
+ * confirmed each time: by a HEAD where the store compares the digest that was signed with what it
+ * got, which is asked once (s3_learn()); else the object is read back.
  */
 #include <stdio.h>
 #include <string.h>
@@ -146,16 +144,13 @@ confirm(struct s3 *s, struct put *p, struct err *e)
 		p->put->key);
 }
 
-/* It has what was sent if the store compared, if the ETag is its MD5, or if reading it says so.
- * Where the store does not check, a damaged one made by this call would stand in the way of the
- * right one for ever. */
+/* It has what was sent if the ETag is its MD5, or reading it says so.  Where the store does not
+ * check, a damaged one made by this call would stand in the way of the right one for ever. */
 static int
 check_stored(struct s3 *s, struct put *p, bool create, const char *etag, struct err *e)
 {
 	bool same;
 
-	if (s->tls && s->verifies == S3_CAN)
-		return 0;
 	if (!p->md5[0])
 		md5_hex(p->put->body, p->put->len, p->md5);
 	if (strcmp(etag, p->md5) == 0)

@@ -124,7 +124,6 @@ make_base(struct s3 *s, struct err *e)
 	if (copy(&s->base, &base, e))
 		return -1;
 	s->host = s->base + scheme;
-	s->tls = strncmp(s->base, "https:", 6) == 0;
 	return 0;
 }
 

@@ -84,32 +84,6 @@ an_answer_in_the_stores_place_is_found_out(void **state)
 	rig_deinit(&r);
 }
 
-/* The rig speaks no TLS: told that it did, a store that compares digests needs no other proof, and
- * one that does not is still looked at. */
-static void
-over_tls_the_word_of_a_store_that_checks_is_enough(void **state)
-{
-	struct rig r;
-
-	(void)state;
-	rig_init(&r);
-	rig_checks(&r);
-	rig_answer(&r, "200 OK", "ETag: \"kms\"\r\n", "");
-	rig_answer(&r, "200 OK", "", ""); /* no S3 server */
-	rig_answer(&r, "200 OK", "ETag: \"x\"\r\n", "");
-	rig_error(&r, "404 Not Found", "NoSuchKey");
-	rig_start(&r);
-	((struct s3 *)r.store->state)->tls = true;
-	assert_good(&r, rig_put(&r, true, NULL));
-	assert_int_equal(r.asked->n, 2);
-	assert_int_equal(rig_put(&r, true, NULL), -1);
-	((struct s3 *)r.store->state)->verifies = S3_CANNOT;
-	assert_int_equal(rig_put(&r, true, NULL), -1);
-	assert_int_equal(r.e.kind, ERR_REMOTE);
-	rig_deinit(&r);
-}
-
-/* The rest of what is known of a store need not be asked again either. */
 static void
 what_one_has_learnt_the_next_is_taught(void **state)
 {
@@ -490,7 +464,6 @@ main(void)
 		cmocka_unit_test(a_put_is_one_request_on_a_kept_connection),
 		cmocka_unit_test(the_same_bytes_under_the_name_are_success),
 		cmocka_unit_test(an_answer_in_the_stores_place_is_found_out),
-		cmocka_unit_test(over_tls_the_word_of_a_store_that_checks_is_enough),
 		cmocka_unit_test(what_one_has_learnt_the_next_is_taught),
 		cmocka_unit_test(etags_that_are_no_md5_are_confirmed_each_time),
 		cmocka_unit_test(a_store_that_does_not_check_is_not_believed_either),
