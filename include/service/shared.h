@@ -58,6 +58,12 @@ enum shared_fd {
 
 #define PATH_LEN 512
 
+/* Who says which instance is the primary. */
+enum coordination {
+	COORDINATION_NONE,       /* nobody: the instance is alone, or driven by orders */
+	COORDINATION_KUBERNETES, /* the Lease named like the cluster */
+};
+
 struct run_options {
 	char config[PATH_LEN];    /* manifest; "" for none */
 	char pgdata[PATH_LEN];    /* absolute */
@@ -81,12 +87,16 @@ struct run_options {
 	char token_file[PATH_LEN]; /* bearer token for orders; "" for none */
 	bool status_auth;          /* GET /pg/status needs what orders need */
 	bool log_text;
-	uint32_t log_level;  /* enum log_level */
-	int64_t watchdog_ms; /* the fencer kills when the supervisor is silent for so long */
-	int64_t grace_ms;    /* the whole stop; 0: from the manifest's stopDelay */
-	char session_id[40]; /* random UUID of this start */
-	char started_by[64]; /* pid 1 or not, for status */
-	bool is_init;        /* getpid() == 1 in the supervisor */
+	uint32_t log_level;      /* enum log_level */
+	int64_t watchdog_ms;     /* the fencer kills when the supervisor is silent for so long */
+	int64_t grace_ms;        /* the whole stop; 0: from the manifest's stopDelay */
+	char session_id[40];     /* random UUID of this start */
+	char started_by[64];     /* pid 1 or not, for status */
+	bool is_init;            /* getpid() == 1 in the supervisor */
+	uint32_t coordination;   /* enum coordination */
+	char kube_api[PATH_LEN]; /* "https://host:port"; "" for what the pod's service account says
+				  */
+	char kube_token[PATH_LEN], kube_ca[PATH_LEN]; /* files; "" for the service account's */
 	int64_t started_wall_us;
 	int64_t started_boot_ns;
 };
@@ -483,6 +493,53 @@ struct plot {
 	struct plot_point point[PLOT_POINTS];
 };
 
+/* ---- SEC_ELECTOR, written by the elector: the Lease and the members as last known ---- */
+
+#define ELECTOR_MEMBERS 16
+
+enum elector_role {
+	ELECTOR_WAIT,   /* the Lease is not known, or nobody holds it: nothing may be made or led */
+	ELECTOR_LEAD,   /* it is ours and fresh: be the primary, or become it */
+	ELECTOR_FOLLOW, /* it is another's */
+};
+
+struct elector_member {
+	char name[64], address[64]; /* of the pod; the address without a port */
+	uint32_t timeline;
+	uint64_t received_lsn, replay_lsn; /* of a primary both are its current position */
+	bool primary, ready, streaming;
+	int64_t seen_ns; /* boot time of its last answer; 0: none yet */
+	char state[24];  /* of the state table */
+	char sync[16];   /* "sync", "quorum", "potential", "async", "" */
+};
+
+struct elector_status {
+	uint32_t role;      /* enum elector_role */
+	bool known;         /* the Lease, or that there is none, was read since this start */
+	char identity[256]; /* ours: POD/UID/NONCE */
+	char holder[256];   /* "" for nobody */
+	char holder_name[64], holder_address[64];
+	int64_t sent_ns; /* boot time of sending the last write that made or kept the Lease ours,
+			    0: it is not */
+	int64_t fast_ns, kill_ns, fence_ns; /* V1, V2, V3 of it, after sent_ns */
+	int64_t read_ns;                    /* boot time of the last answer of the API; 0: none */
+	uint64_t system_id;                 /* of the cluster; 0: it was never made */
+	uint32_t timeline;                  /* of the last primary */
+	uint64_t switch_lsn;                /* where that timeline began */
+	uint64_t claims;                    /* of ours that were granted: each may promote once */
+	int64_t transitions;                /* of the Lease */
+	bool released; /* ours no more, by our own word, and nobody was told otherwise */
+	bool paused;
+	char command[16], command_target[64]; /* "switchover", "" */
+	char problem[256], hint[256];         /* "" for none */
+	uint32_t members;
+	struct elector_member member[ELECTOR_MEMBERS];
+	/* the last change of the primary, as far as this instance has seen it */
+	int64_t failover_wall_us,
+		failover_ms; /* 0: none; from the last renewal to the first write */
+	char failover_reason[128];
+};
+
 /* ---- sections ---- */
 
 enum section {
@@ -500,6 +557,7 @@ enum section {
 	SEC_COLLECTOR,
 	SEC_METRICS, /* METRICS_MAX_BYTES, written in part: service/metrics.h */
 	SEC_PLOT,
+	SEC_ELECTOR,
 	SECTIONS
 };
 

@@ -20,6 +20,7 @@ const size_t shared_sizes[SECTIONS] = {
 	[SEC_COLLECTOR] = sizeof(struct collector_facts),
 	[SEC_METRICS] = METRICS_MAX_BYTES,
 	[SEC_PLOT] = sizeof(struct plot),
+	[SEC_ELECTOR] = sizeof(struct elector_status),
 };
 
 static const char *const service_names[SERVICES] = {
