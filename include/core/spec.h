@@ -135,6 +135,12 @@ struct spec_monitoring {
 	int64_t ttl_ms; /* metricsQueriesTTL, default 30 s; 0: at each pass */
 };
 
+/* spec.primaryLease: what core/lease_time.h makes deadlines of; the manifest's holds, or defaults
+ */
+struct spec_lease {
+	int64_t duration_s, renew_s, retry_s, released_s;
+};
+
 struct spec {
 	char *name, *name_space; /* metadata */
 	int instances;
@@ -161,6 +167,7 @@ struct spec {
 	struct spec_list fenced; /* annotation cnpg.io/fencedInstances; "*" is everybody */
 	int64_t start_delay_ms, stop_delay_ms, smart_shutdown_ms, switchover_delay_ms,
 		failover_delay_ms;
+	struct spec_lease lease;
 	int64_t maximum_lag_bytes;  /* probes.readiness.maximumLag; -1: none */
 	bool ready_needs_streaming; /* probes.readiness.type: streaming, or not given */
 	struct spec_monitoring monitoring;

@@ -11,6 +11,7 @@
 #include "base/buf.h"
 #include "base/quantity.h"
 #include "core/guc.h"
+#include "core/lease_time.h"
 
 /* What holds when the manifest, or the whole file, says nothing. */
 #define DEFAULT_START_DELAY_S 3600
@@ -268,6 +269,18 @@ read_times(struct spec_reader *r, const struct yaml *doc)
 }
 
 static void
+read_lease(struct spec_reader *r, const struct yaml *doc)
+{
+	const struct yaml *n = yaml_path(doc, "spec.primaryLease");
+	struct spec_lease *l = &r->spec->lease;
+
+	l->duration_s = int_at(n, "leaseDurationSeconds", LEASE_DURATION_S);
+	l->renew_s = int_at(n, "renewDeadlineSeconds", LEASE_RENEW_S);
+	l->retry_s = int_at(n, "retryPeriodSeconds", LEASE_RETRY_S);
+	l->released_s = int_at(n, "releasedLeaseDurationSeconds", LEASE_RELEASED_S);
+}
+
+static void
 read_readiness(struct spec_reader *r, const struct yaml *doc)
 {
 	const struct yaml *n = yaml_path(doc, "spec.probes.readiness");
@@ -361,6 +374,7 @@ spec_read_cluster(struct spec_reader *r, const struct yaml *doc)
 	read_replica(r, doc);
 	read_fenced(r, doc);
 	read_times(r, doc);
+	read_lease(r, doc);
 	read_readiness(r, doc);
 	spec_read_backup(r, doc);
 	spec_read_monitoring(r, doc);
@@ -382,6 +396,7 @@ default_texts(struct spec_reader *r)
 	for (size_t n = 0; n < ARRAY_LEN(slot); n++)
 		spec_set(r, slot[n], "");
 	spec_set(r, &s->log_level, DEFAULT_LOG_LEVEL);
+	read_lease(r, NULL);
 	spec_read_backup(r, NULL);
 	spec_read_monitoring(r, NULL);
 	spec_read_recovery(r, NULL);

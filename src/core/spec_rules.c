@@ -9,6 +9,8 @@
 #include <ctype.h>
 #include <string.h>
 
+#include "core/lease_time.h"
+
 #define MAX_NAME 50 /* CloudNativePG's limit for a Cluster: labels and pods are named after it */
 
 /* At most one of the named fields of a map. */
@@ -341,6 +343,28 @@ rule_secrets(struct spec_reader *r, const struct yaml *spec)
 	}
 }
 
+/* Two that write at once are what a lease is there to prevent: numbers that cannot do it are none.
+ */
+static void
+rule_lease(struct spec_reader *r, const struct yaml *spec)
+{
+	const struct yaml *n = yaml_get(spec, "primaryLease");
+	struct lease_request in = LEASE_REQUEST_DEFAULT;
+	struct lease_times times;
+	struct err e = {0};
+	int64_t v;
+
+	if (!n || n->kind != YAML_MAP)
+		return;
+	in.duration_s = yaml_int(yaml_get(n, "leaseDurationSeconds"), &v) ? in.duration_s : v;
+	in.renew_s = yaml_int(yaml_get(n, "renewDeadlineSeconds"), &v) ? in.renew_s : v;
+	in.retry_s = yaml_int(yaml_get(n, "retryPeriodSeconds"), &v) ? in.retry_s : v;
+	in.released_s =
+		yaml_int(yaml_get(n, "releasedLeaseDurationSeconds"), &v) ? in.released_s : v;
+	if (lease_times_make(&times, &in, &e))
+		spec_error_at(r, "primaryLease", n->key, "%s", e.msg);
+}
+
 void
 spec_rules_cluster(struct spec_reader *r, const struct yaml *doc)
 {
@@ -360,6 +384,7 @@ spec_rules_cluster(struct spec_reader *r, const struct yaml *doc)
 	spec_rules_postgresql(r, spec);
 	spec_rules_synchronous(r, spec);
 	rule_stop(r, spec);
+	rule_lease(r, spec);
 	spec_rules_retrieval(r, doc);
 	rule_archivers(r, spec);
 	rule_roles(r, spec);
