@@ -4,8 +4,9 @@
  * A request is answered in its callback, or held and answered later; either way with one
  * httpd_reply().  Nobody can keep the server busy by being slow: connections are bounded, each has
  * a deadline for its head, body and answer, and when there are too many, the ones that have been
- * idle longest go first.  The listening socket is only accepted from: never shut down, so that a
- * successor that inherits it loses nothing.
+ * idle longest go first.  Answers that nobody reads are bounded, too: the oldest give way, and when
+ * none is old, the newcomer gets 503.  The listening socket is only accepted from: never shut down,
+ * so that a successor that inherits it loses nothing.
  *
  * The library is loaded, not linked (sys/dynlib).
  */
@@ -29,7 +30,8 @@ enum httpd_method {
 	HTTPD_OTHER = 128,
 };
 
-#define HTTPD_BODY_MAX ((size_t)1 << 20) /* a longer body is answered with 413 */
+#define HTTPD_BODY_MAX ((size_t)1 << 20)     /* a longer body is answered with 413 */
+#define HTTPD_ANSWERS_MAX ((size_t)32 << 20) /* of all clients that have not read theirs yet */
 
 struct httpd;
 struct httpd_req;
@@ -52,7 +54,7 @@ struct httpd_spec {
 	unsigned max_connections; /* at least 16 */
 	struct httpd_tls *tls;    /* borrowed; NULL: no TLS */
 	/* For tests, milliseconds; 0: the default. */
-	int64_t head_ms, idle_ms, body_ms, reply_ms;
+	int64_t head_ms, idle_ms, body_ms, reply_ms, read_ms;
 };
 
 /* With TLS whose files could not be read yet, connections are closed until they can. */

@@ -36,6 +36,7 @@ struct httpd_req {
 	bool asked, held;
 	struct MHD_Response *response; /* decided, not yet queued */
 	unsigned status;
+	size_t answer_bytes; /* until the client has read them */
 	bool streaming, stream_ended;
 	struct buf stream; /* not yet read by the client */
 	void *user;
@@ -60,8 +61,8 @@ struct httpd {
 	struct httpd_daemon *current; /* NULL: TLS without certificates */
 	struct conn_list conns;
 	unsigned connections;
-	size_t body_bytes;
-	struct httpd_req *adding; /* handed to the library just now */
+	size_t body_bytes, answer_bytes; /* of all requests */
+	struct httpd_req *adding;        /* handed to the library just now */
 };
 
 /* The library's callbacks for requests; their contexts are the httpd and the request. */

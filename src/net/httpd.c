@@ -25,6 +25,7 @@
 #define HTTPD_IDLE_MS 65000
 #define HTTPD_BODY_MS 15000
 #define HTTPD_REPLY_MS 30000
+#define HTTPD_READ_MS 2000 /* so long an answer may stand there while others want its memory */
 #define HTTPD_SWEEP_MS 500
 #define HTTPD_PAUSE_MS 100
 #define HTTPD_ACCEPTS 16                 /* in one turn */
@@ -380,6 +381,7 @@ httpd_defaults(struct httpd_spec *s)
 	s->idle_ms = s->idle_ms ? s->idle_ms : HTTPD_IDLE_MS;
 	s->body_ms = s->body_ms ? s->body_ms : HTTPD_BODY_MS;
 	s->reply_ms = s->reply_ms ? s->reply_ms : HTTPD_REPLY_MS;
+	s->read_ms = s->read_ms ? s->read_ms : HTTPD_READ_MS;
 }
 
 int

@@ -1,17 +1,20 @@
 /*
  * httpd_request - requests and their answers; see httpd.c for the connections.
  *
- * Process: api.  Bodies are collected here, bounded each and all together.
+ * Process: api.  Bodies are collected here, bounded each and all together.  So are the answers that
+ * wait for clients to read them.
  */
 #include "net/httpd_impl.h"
 
 #include <string.h>
 #include <sys/socket.h>
 
+#include "base/clock.h"
 #include "base/json.h"
 
 #define HTTPD_DISCARD_MAX ((uint64_t)4 << 20)         /* of a body that nobody wants */
 #define HTTPD_BODIES_MAX ((size_t)4 * HTTPD_BODY_MAX) /* of all requests together */
+#define HTTPD_SMALL ((size_t)4096) /* answers that are given whatever stands there */
 
 /* ---- requests ---- */
 
@@ -42,6 +45,13 @@ httpd_drop_body(struct httpd_req *r)
 {
 	r->h->body_bytes -= r->body.len;
 	buf_deinit(&r->body);
+}
+
+static void
+httpd_forget_answer(struct httpd_req *r)
+{
+	r->h->answer_bytes -= r->answer_bytes;
+	r->answer_bytes = 0;
 }
 
 static void
@@ -157,6 +167,7 @@ httpd_on_completed(
 	if (h->spec.ops->gone)
 		h->spec.ops->gone(r, h->spec.arg);
 	httpd_drop_body(r);
+	httpd_forget_answer(r);
 	if (r->response)
 		h->lib.MHD_destroy_response(take(r->response));
 	buf_deinit(&r->stream);
@@ -319,14 +330,40 @@ httpd_response(struct httpd *h, const struct httpd_answer *a)
 	return response;
 }
 
+/* Clients that do not read lose their answers to those that may. */
+static bool
+httpd_has_room(struct httpd *h, size_t len)
+{
+	int64_t late = clock_boot_ns() + (h->spec.reply_ms - h->spec.read_ms) * MS_NS;
+	struct httpd_req *c;
+
+	TAILQ_FOREACH(c, &h->conns, link) {
+		if (len <= HTTPD_SMALL || h->answer_bytes + len <= HTTPD_ANSWERS_MAX)
+			return true;
+		if (c->step == CONN_REPLY && c->deadline_ns <= late) {
+			httpd_forget_answer(c);
+			httpd_doom(c);
+		}
+	}
+	return h->answer_bytes + len <= HTTPD_ANSWERS_MAX;
+}
+
 void
 httpd_reply(struct httpd_req *r, const struct httpd_answer *a)
 {
 	struct httpd *h = r->h;
-	struct MHD_Response *response = httpd_response(h, a);
+	size_t len = a->take_body ? a->take_body->len : a->len;
+	struct MHD_Response *response;
 
 	must(!r->response);
+	if (!httpd_has_room(h, len)) {
+		httpd_reply_error(r, ERR_BUSY, 0, "too many answers wait to be read", NULL);
+		return;
+	}
+	response = httpd_response(h, a);
 	if (response) {
+		r->answer_bytes = len;
+		h->answer_bytes += len;
 		h->lib.MHD_add_response_header(response, MHD_HTTP_HEADER_CONTENT_TYPE,
 			a->type ? a->type : "application/json");
 		for (size_t i = 0; i < ARRAY_LEN(a->header); i++)

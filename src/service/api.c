@@ -18,7 +18,7 @@
 
 static const unsigned max_connections[API_LISTENERS] = {
 	[API_HTTP] = 256,
-	[API_METRICS] = 32,
+	[API_METRICS] = 128,
 	[API_CONTROL] = 64,
 };
 

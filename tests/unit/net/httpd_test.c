@@ -64,13 +64,12 @@ on_gone(struct httpd_req *r, void *arg)
 static const struct httpd_ops ops = {on_head, on_request, on_gone};
 
 static int
-setup(void **state)
+serve(int64_t reply_ms, int64_t read_ms)
 {
 	struct sockaddr_in a = {.sin_family = AF_INET, .sin_addr.s_addr = htonl(INADDR_LOOPBACK)};
 	socklen_t len = sizeof(a);
 	struct err e = {0};
 
-	(void)state;
 	ended = 0;
 	held = NULL;
 	listen_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -88,11 +87,33 @@ setup(void **state)
 			    .head_ms = 300,
 			    .idle_ms = 600,
 			    .body_ms = 300,
-			    .reply_ms = 300,
+			    .reply_ms = reply_ms,
+			    .read_ms = read_ms,
 		    },
 		    &e) < 0)
 		fail_msg("%s", e.msg);
 	return 0;
+}
+
+static int
+setup(void **state)
+{
+	(void)state;
+	return serve(300, 100);
+}
+
+static int
+setup_patient(void **state)
+{
+	(void)state;
+	return serve(PATIENCE_MS, 1);
+}
+
+static int
+setup_very_patient(void **state)
+{
+	(void)state;
+	return serve(PATIENCE_MS, PATIENCE_MS);
 }
 
 static int
@@ -253,6 +274,58 @@ an_answer_that_nobody_reads_ends_at_the_deadline(void **state)
 	assert_in_range(clock_boot_ms() - began, 150, PATIENCE_MS);
 }
 
+#define BIG "GET /?size=8000000 HTTP/1.1\r\nHost: x\r\n\r\n"
+#define BIG_FIT (HTTPD_ANSWERS_MAX / 8000000)
+
+static void
+fill_with_answers_that_nobody_reads(int fd[BIG_FIT])
+{
+	int64_t began = clock_boot_ms();
+
+	for (size_t i = 0; i < BIG_FIT; i++) {
+		fd[i] = client(BIG);
+		while (httpd_connections(server) <= i || clock_boot_ms() - began < 20)
+			turn(fd[i], NULL);
+		turn(fd[i], NULL);
+	}
+	assert_int_equal(ended, 0);
+}
+
+static void
+answers_that_nobody_reads_give_way_to_others(void **state)
+{
+	AUTO(buf_deinit) struct buf b = {0};
+	int64_t began = clock_boot_ms();
+	int fd[BIG_FIT];
+
+	(void)state;
+	fill_with_answers_that_nobody_reads(fd);
+	AUTO(close) int last = client(BIG);
+	until_text(last, &b, "HTTP/1.1 200");
+	while (ended < 2) { /* the one that gave way, and this one */
+		assert_false(turn(last, &b));
+		assert_true(clock_boot_ms() - began < PATIENCE_MS / 2);
+	}
+	for (size_t i = 0; i < BIG_FIT; i++)
+		close(fd[i]);
+}
+
+static void
+there_is_a_limit_for_answers_that_nobody_has_read_yet(void **state)
+{
+	AUTO(buf_deinit) struct buf b = {0}, small = {0};
+	int fd[BIG_FIT];
+
+	(void)state;
+	fill_with_answers_that_nobody_reads(fd);
+	AUTO(close)
+	int last = client(BIG), other = client("GET /?size=9 HTTP/1.1\r\nHost: x\r\n\r\n");
+	until_text(last, &b, "HTTP/1.1 503");
+	until_text(other, &small, "HTTP/1.1 200");
+	for (size_t i = 0; i < BIG_FIT; i++)
+		close(fd[i]);
+}
+
 static void
 the_longest_idle_make_room_for_newcomers(void **state)
 {
@@ -328,6 +401,11 @@ main(void)
 		TEST(a_head_that_trickles_ends_at_the_deadline),
 		TEST(a_body_that_trickles_ends_at_the_deadline),
 		TEST(an_answer_that_nobody_reads_ends_at_the_deadline),
+		cmocka_unit_test_setup_teardown(
+			answers_that_nobody_reads_give_way_to_others, setup_patient, teardown),
+		cmocka_unit_test_setup_teardown(
+			there_is_a_limit_for_answers_that_nobody_has_read_yet, setup_very_patient,
+			teardown),
 		TEST(the_longest_idle_make_room_for_newcomers),
 		TEST(a_held_request_is_answered_later_and_has_no_deadline),
 		TEST(stopping_ends_held_requests_too),
