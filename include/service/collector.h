@@ -39,7 +39,7 @@
 #define COLLECTOR_SIZES_MS 60000
 #define COLLECTOR_SETTINGS_MS 300000
 #define COLLECTOR_SWEEP_MS 300000
-#define COLLECTOR_KEEP_MS 60000 /* rows of a query that fails stay for so long */
+#define COLLECTOR_KEEP_MS 60000 /* rows stay for so long after the first failure */
 #define COLLECTOR_CONNECT_MS 2000
 #define COLLECTOR_PASS_MS 1000      /* all quick ones together */
 #define COLLECTOR_CANCEL_MS 2000    /* from asking the server to end it to giving up */
@@ -47,8 +47,9 @@
 #define COLLECTOR_SLOW_MS 5000      /* of the others, if they do not say */
 #define COLLECTOR_LOCK_MS 50        /* lock_timeout */
 #define COLLECTOR_AGE_MS 3600000    /* a connection of this age is made anew: backends grow */
-#define COLLECTOR_BREAK_MS 15000    /* left alone after a timeout; doubles up to */
+#define COLLECTOR_BREAK_MS 15000    /* left alone after a timeout; doubles, unless a lock was it */
 #define COLLECTOR_BREAK_MAX_MS 300000
+#define COLLECTOR_LEAVE_MS 1000 /* a backend has for its end, before the next is asked for */
 
 struct collector;
 
@@ -66,6 +67,8 @@ struct collector_query {
 	bool picked;                 /* runs in this pass or round */
 	bool failed;                 /* something of it failed in this round */
 	bool failing;                /* was said in the log */
+	int64_t failing_ns;          /* since when */
+	bool locked;                 /* the breaker is open because of a lock */
 	char error[256];
 };
 
@@ -76,6 +79,8 @@ bool query_due(const struct collector_query *cq, int64_t now_ns);
 void query_begin(struct collector_query *cq, int version);
 void query_rows(struct collector_query *cq, const struct sql *c, const char *database);
 void query_error(struct collector_query *cq, const struct sql *c, const char *database);
+/* Kept from work by a lock: one of these is tried in each pass, and lets the others go, too. */
+void query_unlock(struct collector_query *cq);
 /* every_ms: until it is due again */
 void query_end(struct collector_query *cq, int64_t every_ms);
 /* Old rows of a query that fails go. */
@@ -92,14 +97,18 @@ struct collector_link {
 	struct loop_timer timer; /* deadline */
 	bool cancelled;          /* the deadline passed once: the server was asked */
 	int64_t opened_ns;
-	void (*on_turn)(struct collector_link *l); /* idle, or broken */
+	int left_fd; /* the socket of the last one while its backend ends; -1 */
+	void (*on_turn)(struct collector_link *l); /* idle, broken, or gone */
 };
 
 void collector_link_init(struct collector_link *l, struct collector *c);
 int collector_link_open(
 	struct collector_link *l, const char *user, const char *database, struct err *e) MUSTCHECK;
 void collector_link_close(struct collector_link *l);
-void collector_link_watch(struct collector_link *l); /* after each step */
+/* Closes it, and waits for the end of its backend, which counts until then: on_turn follows. */
+void collector_link_leave(struct collector_link *l);
+bool collector_link_held(const struct collector_link *l); /* open, or leaving */
+void collector_link_watch(struct collector_link *l);      /* after each step */
 
 /* ---- the slow ones ---- */
 
@@ -113,6 +122,7 @@ enum slow_step {
 	SLOW_DECLARE,
 	SLOW_FETCH,
 	SLOW_END,
+	SLOW_LEAVE,
 };
 
 struct collector_slow {
@@ -152,8 +162,10 @@ struct collector {
 	bool in_recovery;
 	int version;
 	int64_t fast_due_ns, connect_due_ns, backoff_ms;
-	bool changed; /* something is to be published */
-	bool locked;  /* a lock was in the way in the last pass: wait less */
+	bool changed;       /* something is to be published */
+	bool locked;        /* a lock was in the way in the last pass: wait less */
+	bool unlocked;      /* that lock is gone: another pass at once */
+	int64_t failing_ns; /* no connection since; 0: there is one */
 	bool role_tried;
 	bool facts_prepared; /* on the kept connection */
 	struct collector_facts facts;

@@ -456,7 +456,6 @@ struct collector_facts {
 	char sqlstate[6];
 	int32_t connections; /* held now */
 	uint64_t passes, failed_passes, reconnects, cache_hits, cache_misses;
-	uint64_t errors;               /* of queries, ever */
 	int64_t pass_ns, pass_wall_us; /* end of the last complete pass */
 	float pass_s, sweep_s;         /* what the last ones took */
 	uint32_t queries, broken;      /* known; left out by the breaker */

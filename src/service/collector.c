@@ -77,6 +77,10 @@ static void
 collector_state(struct collector *c, enum collector_state state, const char *problem)
 {
 	c->facts.state = state;
+	if (state != COLLECTOR_FAILING)
+		c->failing_ns = 0;
+	else if (!c->failing_ns)
+		c->failing_ns = clock_boot_ns();
 	snprintf(c->facts.problem, sizeof(c->facts.problem), "%s", problem);
 }
 
@@ -267,11 +271,17 @@ collector_fast_due(const struct collector *c)
 static void
 collector_counts(struct collector *c)
 {
+	int64_t now = clock_boot_ns();
 	bool failed = false;
 
 	c->facts.passes++;
-	for (size_t i = 0; i < c->queries; i++)
-		failed = failed || c->query[i].failing;
+	for (size_t i = 0; i < c->queries; i++) {
+		const struct collector_query *cq = &c->query[i];
+
+		failed = failed || cq->failing;
+		/* What did not run because it is not due again. */
+		c->facts.cache_hits += cq->rows && !cq->failing && cq->due_ns > now;
+	}
 	c->facts.failed_passes += failed;
 	collector_state(
 		c, failed ? COLLECTOR_PARTIAL : COLLECTOR_OK, failed ? "some queries fail" : "");
@@ -292,7 +302,7 @@ collector_pass(struct collector *c)
 		return;
 	}
 	collector_link_watch(&c->kept);
-	c->fast_due_ns = clock_boot_ns() + collector_pace_ms(c) * MS_NS;
+	c->fast_due_ns = c->unlocked ? 0 : clock_boot_ns() + collector_pace_ms(c) * MS_NS;
 	collector_counts(c);
 	collector_put(c);
 }
@@ -335,6 +345,22 @@ collector_on_side(struct collector_link *l)
 	collector_go(l->c);
 }
 
+/* Nobody answers: what was said goes on to count for a while, but not for longer. */
+static void
+collector_silent(struct collector *c)
+{
+	if (!c->failing_ns || clock_boot_ns() - c->failing_ns < COLLECTOR_KEEP_MS * MS_NS)
+		return;
+	for (size_t i = 0; i < c->queries; i++) {
+		struct collector_query *cq = &c->query[i];
+
+		c->changed = c->changed || cq->rows;
+		cq->rows = metric_result_free(cq->rows);
+	}
+	if (c->changed)
+		collector_put(c);
+}
+
 /* ---- the service ---- */
 
 static void
@@ -345,6 +371,7 @@ collector_on_timer(struct loop_timer *t, void *arg)
 	loop_timer_in(c->s->loop, t, TICK_MS);
 	collector_files_look(c);
 	collector_go(c);
+	collector_silent(c);
 }
 
 static void

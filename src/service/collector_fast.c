@@ -210,17 +210,29 @@ fast_run(struct fast *f, struct err *e)
 	return fast_take(f, e);
 }
 
+/* One of those that a lock keeps from work is tried anyway: it tells when the lock is gone. */
+static bool
+fast_due(const struct collector_query *cq, int64_t now, bool *tried)
+{
+	if (query_due(cq, now))
+		return true;
+	if (!cq->locked || *tried)
+		return false;
+	return *tried = true;
+}
+
 static size_t
 fast_pick(struct collector *c, bool *mine)
 {
 	int64_t now = clock_boot_ns();
+	bool tried = false;
 	size_t n = 0;
 
 	for (size_t i = 0; i < c->queries; i++) {
 		struct collector_query *cq = &c->query[i];
 
-		mine[i] = cq->q->builtin && cq->q->tier == METRIC_FAST && query_due(cq, now) &&
-			  collector_fits(c, cq, false);
+		mine[i] = cq->q->builtin && cq->q->tier == METRIC_FAST &&
+			  collector_fits(c, cq, false) && fast_due(cq, now, &tried);
 		if (!mine[i])
 			continue;
 		cq->picked = true;
@@ -228,6 +240,26 @@ fast_pick(struct collector *c, bool *mine)
 		n++;
 	}
 	return n;
+}
+
+static void
+fast_end(struct collector *c, const bool *mine, bool done)
+{
+	bool unlocked = false;
+
+	for (size_t i = 0; i < c->queries; i++) {
+		struct collector_query *cq = &c->query[i];
+		bool was = cq->locked;
+
+		if (mine[i] && done)
+			query_end(cq, 0);
+		else if (mine[i])
+			cq->picked = false;
+		unlocked = unlocked || (was && !cq->locked);
+	}
+	for (size_t i = 0; unlocked && i < c->queries; i++)
+		query_unlock(&c->query[i]);
+	c->unlocked = unlocked;
 }
 
 int
@@ -243,6 +275,7 @@ collector_fast(struct collector *c, struct err *e)
 	f->c = c;
 	f->sql = c->kept.sql;
 	f->deadline_ns = began + COLLECTOR_PASS_MS * MS_NS;
+	c->unlocked = false;
 	if (!fast_pick(c, mine))
 		return 0;
 	rc = sql_pipe_begin(f->sql, e);
@@ -252,11 +285,7 @@ collector_fast(struct collector *c, struct err *e)
 		rc = fast_run(f, e);
 	if (rc == 0)
 		rc = sql_pipe_end(f->sql, e);
-	for (size_t i = 0; i < c->queries; i++)
-		if (mine[i] && rc == 0)
-			query_end(&c->query[i], 0);
-		else if (mine[i])
-			c->query[i].picked = false;
+	fast_end(c, mine, rc == 0);
 	c->facts.pass_s = (float)(clock_boot_ns() - began) / (float)(1000 * MS_NS);
 	return rc;
 }

@@ -1,8 +1,10 @@
 /*
  * collector_link - a connection of the collector and its place in the loop.
  */
+#include <fcntl.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <unistd.h>
 
 #include "base/clock.h"
 #include "service/collector.h"
@@ -21,6 +23,14 @@ collector_settings(const struct collector *c)
 	return c->sup.plan.major >= 14 ? SINCE_14 : EVERY;
 }
 
+/* The other end is closed: its backend is gone.  Or it had time enough for that. */
+static void
+link_left(struct collector_link *l)
+{
+	collector_link_close(l);
+	l->on_turn(l);
+}
+
 static void
 link_on_fd(struct loop_fd *src, uint32_t events, void *arg)
 {
@@ -28,8 +38,10 @@ link_on_fd(struct loop_fd *src, uint32_t events, void *arg)
 
 	(void)src;
 	(void)events;
-	if (!l->sql)
+	if (!l->sql) {
+		link_left(l);
 		return;
+	}
 	sql_turn(l->sql);
 	collector_link_watch(l);
 	if (sql_state(l->sql) == SQL_IDLE || sql_state(l->sql) == SQL_BROKEN)
@@ -43,8 +55,10 @@ link_on_timer(struct loop_timer *t, void *arg)
 	struct collector_link *l = arg;
 
 	(void)t;
-	if (!l->sql)
+	if (!l->sql) {
+		link_left(l);
 		return;
+	}
 	if (sql_state(l->sql) == SQL_BUSY && !l->cancelled) {
 		l->cancelled = true;
 		sql_cancel(l->sql);
@@ -60,7 +74,7 @@ void
 collector_link_init(struct collector_link *l, struct collector *c)
 {
 	l->c = c;
-	l->src.fd = -1;
+	l->src.fd = l->left_fd = -1;
 	loop_timer_init(&l->timer, link_on_timer, l);
 }
 
@@ -89,6 +103,32 @@ collector_link_close(struct collector_link *l)
 	loop_remove(l->c->s->loop, &l->src);
 	loop_timer_off(&l->timer);
 	l->sql = sql_close(l->sql);
+	if (l->left_fd >= 0)
+		close(l->left_fd);
+	l->left_fd = -1;
+}
+
+void
+collector_link_leave(struct collector_link *l)
+{
+	struct loop *loop = l->c->s->loop;
+	int fd = l->sql ? sql_fd(l->sql) : -1;
+	int left = fd < 0 ? -1 : fcntl(fd, F_DUPFD_CLOEXEC, 0);
+	struct err e;
+
+	collector_link_close(l);
+	l->left_fd = left;
+	if (left >= 0 &&
+		loop_add(loop, loop_fd_init(&l->src, link_on_fd, l), left, EPOLLRDHUP, &e) == 0)
+		loop_timer_in(loop, &l->timer, COLLECTOR_LEAVE_MS);
+	else
+		loop_timer_in(loop, &l->timer, 0);
+}
+
+bool
+collector_link_held(const struct collector_link *l)
+{
+	return l->sql || l->left_fd >= 0;
 }
 
 /* libpq may close its socket and open another under the same number: then the loop has lost it. */

@@ -29,7 +29,7 @@ put_facts(struct collector *c)
 	int64_t now = clock_boot_ns();
 
 	f->queries = f->broken = 0;
-	f->connections = (c->kept.sql != NULL) + (c->side.sql != NULL);
+	f->connections = collector_link_held(&c->kept) + collector_link_held(&c->side);
 	for (size_t i = 0; i < c->queries; i++) {
 		f->queries += collector_fits(c, &c->query[i], true) ||
 			      collector_fits(c, &c->query[i], false);

@@ -101,11 +101,15 @@ query_error(struct collector_query *cq, const struct sql *c, const char *databas
 
 /* ---- the end ---- */
 
-/* lock_not_available, query_canceled: the server was busy with something, and will be again. */
+#define LOCK_NOT_AVAILABLE "55P03"
+#define QUERY_CANCELED "57014"
+
+/* The server was busy with something, and will be again. */
 static bool
 query_timed_out(const struct collector_query *cq)
 {
-	return strcmp(cq->group.sqlstate, "55P03") == 0 || strcmp(cq->group.sqlstate, "57014") == 0;
+	return strcmp(cq->group.sqlstate, LOCK_NOT_AVAILABLE) == 0 ||
+	       strcmp(cq->group.sqlstate, QUERY_CANCELED) == 0;
 }
 
 static void
@@ -114,6 +118,7 @@ query_say(struct collector_query *cq)
 	if (cq->failed == cq->failing)
 		return;
 	cq->failing = cq->failed;
+	cq->failing_ns = clock_boot_ns();
 	if (cq->failed)
 		log_warning("a metric query fails", F_STR("query", cq->q->id),
 			F_STR("error", cq->error), F_STR("sqlstate", cq->group.sqlstate));
@@ -125,14 +130,25 @@ static void
 query_breaker(struct collector_query *cq, int64_t now)
 {
 	cq->group.breaker = cq->failed && query_timed_out(cq);
+	cq->locked = cq->group.breaker && strcmp(cq->group.sqlstate, LOCK_NOT_AVAILABLE) == 0;
 	if (!cq->group.breaker) {
 		cq->break_ms = 0;
 		return;
 	}
-	cq->break_ms = cq->break_ms ? 2 * cq->break_ms : COLLECTOR_BREAK_MS;
+	/* To wait for a lock costs the server nothing; to be late costs a core for a second. */
+	cq->break_ms = cq->break_ms && !cq->locked ? 2 * cq->break_ms : COLLECTOR_BREAK_MS;
 	if (cq->break_ms > COLLECTOR_BREAK_MAX_MS)
 		cq->break_ms = COLLECTOR_BREAK_MAX_MS;
 	cq->break_until_ns = now + cq->break_ms * MS_NS;
+}
+
+void
+query_unlock(struct collector_query *cq)
+{
+	if (!cq->locked)
+		return;
+	cq->locked = false;
+	cq->due_ns = cq->break_until_ns = 0;
 }
 
 void
@@ -147,6 +163,8 @@ query_end(struct collector_query *cq, int64_t every_ms)
 		cq->group.errors_total++;
 	query_say(cq);
 	query_breaker(cq, now);
+	if (cq->locked && cq->told.samples == 0 && cq->due_ns > cq->break_until_ns)
+		cq->due_ns = cq->break_until_ns;
 	/* A failure in one of many databases leaves the rows of the others. */
 	if (cq->failed && cq->told.samples == 0) {
 		cq->next = metric_result_free(cq->next);
@@ -165,7 +183,7 @@ query_end(struct collector_query *cq, int64_t every_ms)
 void
 query_age(struct collector_query *cq, int64_t now_ns)
 {
-	if (cq->rows && cq->failing && now_ns - cq->group.taken_ns > COLLECTOR_KEEP_MS * MS_NS)
+	if (cq->rows && cq->failing && now_ns - cq->failing_ns > COLLECTOR_KEEP_MS * MS_NS)
 		cq->rows = metric_result_free(cq->rows);
 }
 
@@ -174,7 +192,7 @@ query_forget(struct collector_query *cq)
 {
 	query_deinit(cq);
 	cq->due_ns = cq->break_until_ns = cq->break_ms = 0;
-	cq->prepared = cq->ask_prepared = cq->picked = cq->group.breaker = false;
+	cq->prepared = cq->ask_prepared = cq->picked = cq->group.breaker = cq->locked = false;
 	cq->group.taken_ns = cq->group.taken_wall_us = 0;
 	cq->group.samples = 0;
 }

@@ -19,7 +19,9 @@ static const char role_sql[] =
 	"IF NOT EXISTS (SELECT FROM pg_roles WHERE rolname = '" COLLECTOR_ROLE "') THEN "
 	"CREATE ROLE " COLLECTOR_ROLE " LOGIN CONNECTION LIMIT 3;"
 	"ALTER ROLE " COLLECTOR_ROLE " SET log_min_duration_statement = -1;"
-	"ALTER ROLE " COLLECTOR_ROLE " SET log_statement = 'none'; END IF;"
+	"ALTER ROLE " COLLECTOR_ROLE " SET log_statement = 'none';"
+	/* What fails is said in our own log, once, and not by the server at each attempt. */
+	"ALTER ROLE " COLLECTOR_ROLE " SET log_min_messages = 'fatal'; END IF;"
 	"IF NOT pg_has_role('" COLLECTOR_ROLE "', 'pg_monitor', 'MEMBER') THEN "
 	"GRANT pg_monitor TO " COLLECTOR_ROLE "; END IF;"
 	"IF current_setting('server_version_num')::int >= 160000 AND "

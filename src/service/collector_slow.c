@@ -17,6 +17,7 @@
 
 static const char databases_sql[] =
 	"SELECT datname FROM pg_database WHERE datallowconn AND NOT datistemplate AND "
+	"datconnlimit NOT IN (0, -2) AND " /* lets nobody in; half dropped */
 	"has_database_privilege(oid, 'CONNECT') ORDER BY datname";
 
 /* ---- what runs where ---- */
@@ -108,6 +109,7 @@ slow_send(struct collector_slow *s, struct err *e)
 		break;
 	case SLOW_OFF:
 	case SLOW_CONNECT:
+	case SLOW_LEAVE:
 		return 0;
 	}
 	return buf_check(&text, e) < 0 ? -1 : sql_send(sql, buf_str(&text), slow_deadline(s), e);
@@ -147,6 +149,7 @@ slow_finish(struct collector_slow *s)
 
 		if (!cq->picked || !collector_fits(c, cq, s->side))
 			continue;
+		c->facts.cache_misses++;
 		query_end(cq, collector_every_ms(c, cq->q));
 		c->changed = true;
 	}
@@ -159,7 +162,12 @@ slow_finish(struct collector_slow *s)
 	s->step = SLOW_OFF;
 }
 
-static void slow_next_database(struct collector_slow *s);
+static void
+slow_leave(struct collector_slow *s)
+{
+	s->step = SLOW_LEAVE;
+	collector_link_leave(s->link);
+}
 
 /* The next query of this database, else the next database. */
 static bool
@@ -173,7 +181,7 @@ slow_next_query(struct collector_slow *s, size_t from)
 		}
 	s->at = 0;
 	if (s->side)
-		slow_next_database(s);
+		slow_leave(s);
 	else
 		slow_finish(s);
 	return false;
@@ -205,11 +213,26 @@ slow_database_fails(struct collector_slow *s, const char *error, const char *sql
 }
 
 static void
+slow_all_fail(struct collector_slow *s, const char *error, const char *sqlstate)
+{
+	struct collector *c = s->link->c;
+
+	for (size_t i = 0; i < c->queries; i++) {
+		struct collector_query *cq = &c->query[i];
+
+		if (!cq->picked || !collector_fits(c, cq, s->side) || cq->failed)
+			continue;
+		cq->failed = true;
+		snprintf(cq->error, sizeof(cq->error), "%s", error);
+		snprintf(cq->group.sqlstate, sizeof(cq->group.sqlstate), "%s", sqlstate);
+	}
+}
+
+static void
 slow_next_database(struct collector_slow *s)
 {
 	struct err e;
 
-	collector_link_close(s->link);
 	while (++s->database_at < s->databases) {
 		if (!slow_any_wants(s))
 			continue;
@@ -234,18 +257,10 @@ slow_lost(struct collector_slow *s)
 
 	if (s->side) {
 		slow_database_fails(s, error, state);
-		slow_next_database(s);
+		slow_leave(s);
 		return;
 	}
-	for (size_t i = 0; i < s->link->c->queries; i++) {
-		struct collector_query *cq = &s->link->c->query[i];
-
-		if (cq->picked && collector_fits(s->link->c, cq, s->side) && !cq->failed) {
-			cq->failed = true;
-			snprintf(cq->error, sizeof(cq->error), "%s", error);
-			snprintf(cq->group.sqlstate, sizeof(cq->group.sqlstate), "%s", state);
-		}
-	}
+	slow_all_fail(s, error, state);
 	collector_link_close(s->link);
 	slow_finish(s);
 }
@@ -277,6 +292,10 @@ collector_slow_turn(struct collector_slow *s)
 
 	if (s->step == SLOW_OFF)
 		return;
+	if (s->step == SLOW_LEAVE) {
+		slow_next_database(s);
+		return;
+	}
 	if (!s->link->sql || sql_state(s->link->sql) == SQL_BROKEN) {
 		slow_lost(s);
 		return;
@@ -287,7 +306,7 @@ collector_slow_turn(struct collector_slow *s)
 	} else {
 		slow_answer(s);
 	}
-	if (s->step == SLOW_OFF || s->step == SLOW_CONNECT)
+	if (s->step == SLOW_OFF || s->step == SLOW_CONNECT || s->step == SLOW_LEAVE)
 		return;
 	if (slow_send(s, &e) < 0)
 		slow_lost(s);
@@ -348,7 +367,7 @@ slow_begin_side(struct collector_slow *s)
 		slow_next_database(s);
 		return;
 	}
-	log_warning("the databases cannot be listed for metrics", F_STR("error", e.msg));
+	slow_all_fail(s, e.msg, sql_sqlstate(s->link->c->kept.sql));
 	slow_finish(s);
 }
 
