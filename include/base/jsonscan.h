@@ -11,7 +11,7 @@
 #include <stdbool.h>
 #include <stddef.h>
 
-#define JSONSCAN_MAX_DEPTH 16
+#define JSONSCAN_MAX_DEPTH 64 /* managedFields of a pod: about 20 */
 
 struct jsonscan {
 	const char *at;

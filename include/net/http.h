@@ -9,6 +9,11 @@
  * Kinds of failure: ERR_TIMEOUT (connecting, stalled, deadline, cancelled), ERR_REMOTE (also a body
  * that ended too early), ERR_CONFIG (an unusable URL, certificate or CA file), ERR_CORRUPT (a body
  * too long for its buffer), and what a sink set.  An answer of whatever status is no failure here.
+ *
+ * Or the client is driven by a sys/loop: after http_attach() each request has a deadline and
+ * done(), which is called once, from the loop and never from http_begin(), when it is over.  Nobody
+ * waits, so http_wait(), http_pump() and http_sleep() are not for such a client, and nothing looks
+ * for stalls.  done() may begin and end any request, its own included; a sink may not.
  */
 #pragma once
 
@@ -17,6 +22,7 @@
 
 #include "base/buf.h"
 #include "base/err.h"
+#include "sys/loop.h"
 
 struct http;
 struct http_call;
@@ -24,6 +30,9 @@ struct http_call;
 struct http_config {
 	const char *ca_file; /* ""; borrowed, as all strings here */
 	int64_t connect_ms, stall_ms;
+	long buffer_bytes; /* of each request, for receiving and for sending; 0: 128 KiB */
+	bool verify_anew;  /* the CA file is read for each connection, no TLS session is taken up,
+			      and  a connection is used for five minutes at most */
 	bool (*cancelled)(void *arg); /* asked at least five times a second; may be NULL */
 	void *arg;
 };
@@ -34,6 +43,7 @@ DEFINE_AUTO(struct http *, http_close)
 
 /* Returns 0, or -1 with the error that ends the transfer. */
 typedef int http_sink_fn(void *arg, const void *p, size_t n, struct err *e);
+typedef void http_done_fn(void *arg, struct http_call *c);
 
 /* Borrowed until the call is over. */
 struct http_request {
@@ -51,6 +61,9 @@ struct http_request {
 	bool fresh;       /* on a new connection */
 	int64_t rate;     /* bytes a second to send at most; 0: no limit */
 	int64_t stall_ms; /* 0: the client's */
+	/* Of a client with a loop only: */
+	int64_t deadline_ns; /* boot time of the whole; CLOCK_NEVER */
+	http_done_fn *done;
 };
 
 #define HTTP_FIELD_SIZE 136
@@ -62,6 +75,7 @@ struct http_answer {
 	int64_t sent;
 	bool reused;                /* on a connection that an earlier request had made */
 	bool any;                   /* something was received */
+	bool asked;                 /* bytes of the request may have reached the server */
 	int connections;            /* made for it */
 	char etag[HTTP_FIELD_SIZE]; /* as it came, with quotes */
 	char content_range[HTTP_FIELD_SIZE];
@@ -84,9 +98,14 @@ void http_pump(struct http *h);
 int http_wait(struct http_call *c, int64_t deadline_ms, struct err *e) MUSTCHECK;
 /* Moves the deadline of a call that is waited for, from its sink. */
 void http_deadline(struct http_call *c, int64_t deadline_ms);
+/* How it ended: 0, or -1 as http_wait() would say.  Only when it is over. */
+int http_result(const struct http_call *c, struct err *e) MUSTCHECK;
 const struct http_answer *http_answer(const struct http_call *c);
 struct http_call *http_end(struct http_call *c); /* cuts one that is not over; returns NULL */
 DEFINE_AUTO(struct http_call *, http_end)
+
+/* Before the first request.  The loop must outlive the client. */
+int http_attach(struct http *h, struct loop *loop, struct err *e) MUSTCHECK;
 
 /* Pauses with the calls of the client going on; ERR_TIMEOUT when cancelled. */
 int http_sleep(struct http *h, int64_t ms, struct err *e) MUSTCHECK;

@@ -6,34 +6,25 @@
  * calls.  Whether a call stalls is measured here and not by curl, because only time spent waiting
  * counts: a caller that compresses for a minute between two pumps has not stalled.
  */
-#include "net/http.h"
+#include "net/http_impl.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
-#include <curl/curl.h>
-
-/* Macros of the header that check types; calls here go through pointers. */
-#undef curl_easy_setopt
-#undef curl_easy_getinfo
-#undef curl_multi_setopt
-
 #include "base/clock.h"
 #include "sys/dynlib.h"
 
 #define SLICE_MS 150 /* cancelled() is asked so often */
-#define CALLS 8
-#define SPARES 2
 #define ERROR_TEXT_MAX ((size_t)64 << 10)
 #define BUFFER_BYTES (128L << 10)
 #define SLOW_BYTES_PER_MS 1
+#define ANEW_SECONDS 300
 
-struct curl_api {
-#define DYN(name) __typeof__(&name) name;
-#include "tbl/dyn_curl.h"
-#undef DYN
-};
+/* Newer than the oldest header this builds with; an older library refuses them, which is fine. */
+#define OPT_MAXLIFETIME_CONN ((CURLoption)314)
+#define OPT_CA_CACHE_TIMEOUT ((CURLoption)321)
+#define OPT_QUICK_EXIT ((CURLoption)322) /* does not wait for a name that is being looked up */
 
 static const struct dynlib_symbol symbols[] = {
 #define DYN(name) {#name, offsetof(struct curl_api, name)},
@@ -41,32 +32,6 @@ static const struct dynlib_symbol symbols[] = {
 #undef DYN
 };
 static const struct dynlib library = {"libcurl.so.4", "libcurl4", symbols, ARRAY_LEN(symbols)};
-
-struct http {
-	struct curl_api lib;
-	struct http_config config;
-	CURLM *multi;
-	CURL *spare[SPARES];
-	struct http_call *call[CALLS];
-	bool global;
-};
-
-struct http_call {
-	struct http *http;
-	CURL *easy;
-	struct curl_slist *lines;
-	struct http_request request;
-	struct http_answer answer;
-	size_t at;  /* of the body to send */
-	bool head;  /* it is being received: no empty line came yet */
-	bool over;  /* code says how it ended */
-	bool ended; /* by us: err says why */
-	CURLcode code;
-	int64_t deadline_ms;
-	int64_t window_ms, moved; /* waited and bytes moved since it was last fast enough */
-	struct err err;
-	char text[CURL_ERROR_SIZE];
-};
 
 /* ---- the client ---- */
 
@@ -87,7 +52,7 @@ http_open(struct http **out, const struct http_config *config, struct err *e)
 	h->multi = h->lib.curl_multi_init();
 	if (!h->multi)
 		return err_sys(e, "HTTP client");
-	h->lib.curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)CALLS);
+	h->lib.curl_multi_setopt(h->multi, CURLMOPT_MAXCONNECTS, (long)HTTP_CALLS);
 	h->lib.curl_multi_setopt(h->multi, CURLMOPT_PIPELINING, CURLPIPE_NOTHING);
 	*out = take(h);
 	return 0;
@@ -98,9 +63,10 @@ http_close(struct http *h)
 {
 	if (!h)
 		return NULL;
-	for (size_t i = 0; i < CALLS; i++)
+	for (size_t i = 0; i < HTTP_CALLS; i++)
 		http_end(h->call[i]);
-	for (size_t i = 0; i < SPARES; i++)
+	http_loop_close(h);
+	for (size_t i = 0; i < HTTP_SPARES; i++)
 		if (h->spare[i])
 			h->lib.curl_easy_cleanup(h->spare[i]);
 	if (h->multi)
@@ -227,11 +193,18 @@ set_client(struct http_call *c)
 		set_ptr(c, CURLOPT_PROXY, "");
 	set_long(c, CURLOPT_PATH_AS_IS, 1);
 	set_long(c, CURLOPT_TCP_KEEPALIVE, 1);
-	set_long(c, CURLOPT_BUFFERSIZE, BUFFER_BYTES);
+	set_long(c, CURLOPT_BUFFERSIZE, k->buffer_bytes ? k->buffer_bytes : BUFFER_BYTES);
 	set_long(c, CURLOPT_CONNECTTIMEOUT_MS, (long)k->connect_ms);
 	set_ptr(c, CURLOPT_USERAGENT, "podgres/" PODGRES_VERSION);
 	if (k->ca_file && k->ca_file[0])
 		set_ptr(c, CURLOPT_CAINFO, k->ca_file);
+	if (k->verify_anew) {
+		set_long(c, CURLOPT_SSL_SESSIONID_CACHE, 0);
+		set_long(c, OPT_CA_CACHE_TIMEOUT, 0);
+		set_long(c, OPT_MAXLIFETIME_CONN, ANEW_SECONDS);
+	}
+	if (c->http->loop)
+		set_long(c, OPT_QUICK_EXIT, 1);
 	set_fn(c, CURLOPT_HEADERFUNCTION, take_line);
 	set_ptr(c, CURLOPT_HEADERDATA, c);
 	set_fn(c, CURLOPT_WRITEFUNCTION, take_body);
@@ -244,7 +217,8 @@ set_body(struct http_call *c)
 	if (!c->request.send_body)
 		return;
 	set_long(c, CURLOPT_UPLOAD, 1);
-	set_long(c, CURLOPT_UPLOAD_BUFFERSIZE, BUFFER_BYTES);
+	set_long(c, CURLOPT_UPLOAD_BUFFERSIZE,
+		c->http->config.buffer_bytes ? c->http->config.buffer_bytes : BUFFER_BYTES);
 	set_size(c, CURLOPT_INFILESIZE_LARGE, (int64_t)c->request.len);
 	set_fn(c, CURLOPT_READFUNCTION, send_body);
 	set_ptr(c, CURLOPT_READDATA, c);
@@ -287,7 +261,7 @@ set_request(struct http_call *c, struct err *e)
 static CURL *
 easy_handle(struct http *h)
 {
-	for (size_t i = 0; i < SPARES; i++)
+	for (size_t i = 0; i < HTTP_SPARES; i++)
 		if (h->spare[i])
 			return take(h->spare[i]);
 	return h->lib.curl_easy_init();
@@ -296,7 +270,7 @@ easy_handle(struct http *h)
 static void
 give_back(struct http *h, CURL *easy)
 {
-	for (size_t i = 0; i < SPARES; i++)
+	for (size_t i = 0; i < HTTP_SPARES; i++)
 		if (!h->spare[i]) {
 			h->lib.curl_easy_reset(easy);
 			h->spare[i] = easy;
@@ -308,12 +282,12 @@ give_back(struct http *h, CURL *easy)
 static int
 enter(struct http *h, struct http_call *c, struct err *e)
 {
-	for (size_t i = 0; i < CALLS; i++)
+	for (size_t i = 0; i < HTTP_CALLS; i++)
 		if (!h->call[i]) {
 			h->call[i] = c;
 			return 0;
 		}
-	return err_set(e, ERR_BUSY, "more than %d HTTP requests at once", CALLS);
+	return err_set(e, ERR_BUSY, "more than %d HTTP requests at once", HTTP_CALLS);
 }
 
 int
@@ -340,7 +314,10 @@ http_begin(struct http *h, const struct http_request *r, struct http_call **out,
 		return err_set(e, ERR_REMOTE, "libcurl does not take the request");
 	c->over = false;
 	*out = c; /* callbacks may ask for it */
-	http_pump(h);
+	if (h->loop)
+		http_loop_begin(c);
+	else
+		http_pump(h);
 	(void)take(c);
 	return 0;
 }
@@ -353,7 +330,8 @@ http_end(struct http_call *c)
 	if (!c)
 		return NULL;
 	h = c->http;
-	for (size_t i = 0; i < CALLS; i++)
+	http_loop_end(c);
+	for (size_t i = 0; i < HTTP_CALLS; i++)
 		if (h->call[i] == c)
 			h->call[i] = NULL;
 	if (c->easy) {
@@ -379,13 +357,16 @@ static void
 note_end(struct http_call *c, CURLcode code)
 {
 	struct http *h = c->http;
-	curl_off_t sent = 0;
-	long made = 0;
+	curl_off_t sent = 0, ready = 0;
+	long made = 0, head = 0;
 
 	c->over = true;
 	c->code = code;
 	h->lib.curl_easy_getinfo(c->easy, CURLINFO_NUM_CONNECTS, &made);
 	h->lib.curl_easy_getinfo(c->easy, CURLINFO_SIZE_UPLOAD_T, &sent);
+	h->lib.curl_easy_getinfo(c->easy, CURLINFO_PRETRANSFER_TIME_T, &ready);
+	h->lib.curl_easy_getinfo(c->easy, CURLINFO_REQUEST_SIZE, &head);
+	c->answer.asked = ready > 0 || head > 0 || sent > 0 || c->answer.any;
 	c->answer.connections = (int)made;
 	c->answer.reused = made == 0;
 	c->answer.sent = sent;
@@ -395,10 +376,18 @@ note_end(struct http_call *c, CURLcode code)
 void
 http_pump(struct http *h)
 {
-	int running, left;
-	CURLMsg *m;
+	int running;
 
 	h->lib.curl_multi_perform(h->multi, &running);
+	http_reap(h);
+}
+
+void
+http_reap(struct http *h)
+{
+	int left;
+	CURLMsg *m;
+
 	while ((m = h->lib.curl_multi_info_read(h->multi, &left))) {
 		char *c = NULL;
 		CURLcode code = m->data.result;
@@ -410,9 +399,8 @@ http_pump(struct http *h)
 	}
 }
 
-/* Cuts the call: its connection cannot be used again. */
-static void
-cut(struct http_call *c, enum err_kind kind, const char *why)
+void
+http_cut(struct http_call *c, enum err_kind kind, const char *why)
 {
 	if (c->over)
 		return;
@@ -433,7 +421,7 @@ look_for_stall(struct http_call *c, int64_t waited_ms)
 	if (c->over || c->window_ms < stall)
 		return;
 	snprintf(why, sizeof(why), "stalled: less than 1 kB/s for %lld ms", (long long)stall);
-	cut(c, ERR_TIMEOUT, why);
+	http_cut(c, ERR_TIMEOUT, why);
 }
 
 static void
@@ -444,7 +432,7 @@ wait_once(struct http *h, int64_t ms)
 	h->lib.curl_multi_poll(h->multi, NULL, 0, (int)(ms < SLICE_MS ? ms : SLICE_MS), NULL);
 	http_pump(h);
 	waited = clock_boot_ms() - begun;
-	for (size_t i = 0; i < CALLS; i++)
+	for (size_t i = 0; i < HTTP_CALLS; i++)
 		if (h->call[i] && !h->call[i]->over)
 			look_for_stall(h->call[i], waited);
 }
@@ -484,8 +472,8 @@ hint_of(CURLcode code)
 	}
 }
 
-static int
-outcome(const struct http_call *c, struct err *e)
+int
+http_result(const struct http_call *c, struct err *e)
 {
 	if (c->ended) {
 		*e = c->err;
@@ -519,13 +507,13 @@ http_wait(struct http_call *c, int64_t deadline_ms, struct err *e)
 		int64_t left = c->deadline_ms - clock_boot_ms();
 
 		if (left <= 0)
-			cut(c, ERR_TIMEOUT, "the deadline passed");
+			http_cut(c, ERR_TIMEOUT, "the deadline passed");
 		else if (cancelled(c->http))
-			cut(c, ERR_TIMEOUT, "cancelled");
+			http_cut(c, ERR_TIMEOUT, "cancelled");
 		else
 			wait_once(c->http, left);
 	}
-	return outcome(c, e);
+	return http_result(c, e);
 }
 
 int
