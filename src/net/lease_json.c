@@ -59,7 +59,7 @@ number(const char *s, uint64_t max, uint64_t *out)
 		uint64_t d = (uint64_t)(*s - '0');
 
 		if (*s < '0' || *s > '9' || v > (max - d) / 10)
-			return false;
+			return false; /* *out is as it was */
 		v = v * 10 + d;
 	}
 	*out = v;
@@ -99,32 +99,32 @@ read_text(struct reading *r, const char *path, struct jsonscan_span all, char *o
 static bool
 read_annotation(char *at, const struct lease_field *f, const char *text)
 {
+	bool truth = strcmp(text, "true") == 0, ok = false;
 	uint64_t v = 0;
-	bool ok = true;
+	uint32_t v32;
 
 	switch (f->kind) {
 	case LEASE_U64:
 		ok = number(text, UINT64_MAX, &v);
-		memcpy(at, &v, ok ? sizeof(v) : 0);
-		return ok;
+		break;
 	case LEASE_LSN:
 		ok = lsn(text, &v);
-		memcpy(at, &v, ok ? sizeof(v) : 0);
-		return ok;
+		break;
 	case LEASE_U32:
 		ok = number(text, UINT32_MAX, &v);
-		memcpy(at, &(uint32_t){(uint32_t)v}, ok ? sizeof(uint32_t) : 0);
+		v32 = (uint32_t)v;
+		memcpy(at, &v32, sizeof(v32));
 		return ok;
 	case LEASE_BOOL:
-		ok = strcmp(text, "true") == 0 || strcmp(text, "false") == 0;
-		memcpy(at, &(bool){text[0] == 't'}, ok ? sizeof(bool) : 0);
-		return ok;
+		memcpy(at, &truth, sizeof(truth));
+		return truth || strcmp(text, "false") == 0;
 	case LEASE_JSON:
 		ok = jsonscan_valid(text, strlen(text));
-		memcpy(at, text, ok ? strlen(text) + 1 : 0);
+		snprintf(at, LEASE_JSON_SIZE, "%s", ok ? text : "");
 		return ok;
 	}
-	return false;
+	memcpy(at, &v, sizeof(v));
+	return ok;
 }
 
 static int
