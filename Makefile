@@ -83,6 +83,9 @@ $(BUILD)/%.o: %.c $(BUILD)/flags
 	$(call say,CC)
 	$(Q)$(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(if $(filter $(SMALL_LAYERS),$<),$(SMALL)) -MMD -MP -c -o $@ $<
 
+# What the assembler takes in.
+$(BUILD)/src/service/page_asset.o: src/service/page.css src/service/page.js
+
 # Objects depend on the flags they were made with.
 FLAGS_NOW := $(CC) $(CPPFLAGS_ALL) $(CFLAGS_ALL) $(LDFLAGS_ALL)
 $(BUILD)/flags: FORCE

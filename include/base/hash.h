@@ -41,6 +41,9 @@ void hmac_sha256(
 
 /* 2 n lower-case digits and a NUL.  Returns out. */
 char *hash_hex(char *out, const unsigned char *raw, size_t n);
+#define HASH_BASE64_SIZE(n) (((n) + 2) / 3 * 4 + 1) /* with the terminating NUL */
+/* Base64 with padding (RFC 4648, section 4) and a NUL.  Returns out. */
+char *hash_base64(char *out, const unsigned char *raw, size_t n);
 
 /* CRC-32C of n bytes; crc: 0 to begin, or the result so far to go on. */
 uint32_t crc32c(uint32_t crc, const void *p, size_t n);

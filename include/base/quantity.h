@@ -24,6 +24,10 @@ int quantity_cmp(struct quantity a, struct quantity b); /* <0, 0, >0 */
 /* Whole, not negative: "16Mi" -> 16777216. */
 int quantity_bytes(const char *text, int64_t *out, struct err *e) MUSTCHECK;
 
+#define QUANTITY_SIZE 16
+/* For people, in powers of 1000: "350 B", "1.2 GB"; three digits at most.  Returns out. */
+const char *quantity_text(double bytes, char out[QUANTITY_SIZE]);
+
 /* A size as PostgreSQL reads it.  unit_bytes is the parameter's own unit, which a bare number
  * counts in and the result is rounded to (the nearest, as PostgreSQL does): shared_buffers has
  * 8192. */

@@ -95,7 +95,7 @@ struct httpd_answer {
 	const char *body; /* copied, unless take_body */
 	size_t len;
 	struct buf *take_body;         /* instead of body: its memory is taken over */
-	struct httpd_header header[2]; /* name NULL: unused */
+	struct httpd_header header[4]; /* name NULL: unused */
 };
 
 /* The one answer to r; a held request is let go. */

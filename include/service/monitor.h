@@ -13,6 +13,7 @@
  *   monitor_rows.c     rows of answers into struct pg_facts
  *   monitor_files.c    PGDATA, disks, memory
  *   monitor_redo.c     recovery before connections are possible
+ *   monitor_plot.c     the last 15 minutes, for the page
  *   monitor_problem.c  what is wrong, in one line
  *
  * Process: the service monitor alone.
@@ -22,6 +23,7 @@
 #include "pg/observe.h"
 #include "pg/pidfile.h"
 #include "pg/sql.h"
+#include "service/plot.h"
 #include "service/service.h"
 #include "sys/procfs.h"
 
@@ -106,6 +108,8 @@ struct monitor {
 	struct monitor_probe probe;
 	struct monitor_files files;
 	struct monitor_redo redo;
+	struct plot plot; /* as on the board */
+	int64_t plot_due_ns;
 	char refused[256]; /* why the kept connection cannot be made */
 	char refused_sqlstate[6];
 	char query_error[256];   /* a question that the server refused */
@@ -165,6 +169,9 @@ void monitor_files_look(struct monitor *m);
 void monitor_files_pidfile(struct monitor *m);
 
 void monitor_redo_look(struct monitor *m);
+
+void monitor_plot_init(struct monitor *m); /* goes on with what is on the board */
+void monitor_plot_look(struct monitor *m);
 
 /* ---- what is wrong ---- */
 

@@ -74,6 +74,7 @@ struct sv {
 	/* descriptors, all at PROC_FD_FLOOR or higher; -1: none */
 	int signals, log_r, log_w, log_own, log_out, inotify;
 	int fifo[SV_FIFOS], listen[SV_LISTENS];
+	int baton; /* of the former program, until the board is there */
 	int lock_state, lock_data;
 	struct loop_fd signal_src, inotify_src, pidfd_src;
 	struct loop_timer tick;

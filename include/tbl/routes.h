@@ -8,7 +8,8 @@
  *   auth      OPEN; STATUS: open unless --status-auth; ORDER: unix socket, client certificate, token
  *   on        HTTP (8000), METRICS (9187), CONTROL (the unix socket)
  */
-ROUTE("/", GET | OPTIONS, index, OPEN, HTTP | CONTROL, "this list; OPTIONS as /primary")
+ROUTE("/", GET, page, STATUS, HTTP | CONTROL, "a page about this instance, for people")
+ROUTE("/", OPTIONS, primary, OPEN, HTTP | CONTROL, "as /primary")
 ROUTE("/livez", GET, livez, OPEN, HTTP | CONTROL, "200 while a restart of the container is no remedy")
 ROUTE("/healthz", GET, livez, OPEN, HTTP | CONTROL, "the same as /livez")
 ROUTE("/readyz", GET, readyz, OPEN, HTTP | CONTROL, "200 if clients may be sent here")
@@ -34,6 +35,8 @@ ROUTE("/cluster", GET, cluster, STATUS, HTTP | CONTROL, "the members")
 ROUTE("/history", GET, history, STATUS, HTTP | CONTROL, "the timelines")
 ROUTE("/pg/status", GET, status, STATUS, HTTP | CONTROL, "everything known about this instance")
 ROUTE("/pg/controldata", GET, controldata, STATUS, HTTP | CONTROL, "pg_controldata as text in JSON")
+ROUTE("/v1", GET, index, OPEN, HTTP | CONTROL, "this list")
+ROUTE("/v1/plots", GET, plots, STATUS, HTTP | CONTROL, "the last 15 minutes, a point each 5 s: WAL, lag, exposure, connections")
 /* orders and their operations */
 ROUTE("/v1/promote", POST, order, ORDER, HTTP | CONTROL, "make this standby the primary")
 ROUTE("/v1/switchover", POST, order, ORDER, HTTP | CONTROL, "hand over to another member")

@@ -146,6 +146,26 @@ hash_hex(char *out, const unsigned char *raw, size_t n)
 	return out;
 }
 
+char *
+hash_base64(char *out, const unsigned char *raw, size_t n)
+{
+	static const char digit[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	char *to = out;
+
+	for (size_t i = 0; i < n; i += 3, to += 4) {
+		unsigned v = (unsigned)raw[i] << 16 | (i + 1 < n ? (unsigned)raw[i + 1] << 8 : 0) |
+			     (i + 2 < n ? raw[i + 2] : 0);
+
+		to[0] = digit[v >> 18];
+		to[1] = digit[v >> 12 & 63];
+		to[2] = i + 1 < n ? digit[v >> 6 & 63] : '=';
+		to[3] = i + 2 < n ? digit[v & 63] : '=';
+	}
+	*to = '\0';
+	return out;
+}
+
 void
 sha256_end_hex(struct sha256 *s, char out[SHA256_HEX_SIZE])
 {

@@ -210,23 +210,11 @@ md5_hex(const void *p, size_t n, char out[MD5_HEX_SIZE])
 	hash_hex(out, raw, sizeof(raw));
 }
 
-/* Sixteen bytes are five groups of three and one byte. */
 void
 md5_base64(const void *p, size_t n, char out[MD5_BASE64_SIZE])
 {
-	static const char digit[] =
-		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-	unsigned char raw[MD5_SIZE + 2] = {0};
+	unsigned char raw[MD5_SIZE];
 
 	whole(p, n, raw);
-	for (int i = 0; i < 6; i++) {
-		unsigned v =
-			(unsigned)raw[3 * i] << 16 | (unsigned)raw[3 * i + 1] << 8 | raw[3 * i + 2];
-
-		out[4 * i] = digit[v >> 18];
-		out[4 * i + 1] = digit[v >> 12 & 63];
-		out[4 * i + 2] = digit[v >> 6 & 63];
-		out[4 * i + 3] = digit[v & 63];
-	}
-	memcpy(out + 22, "==", 3);
+	hash_base64(out, raw, sizeof(raw));
 }

@@ -7,6 +7,7 @@
 #include "base/quantity.h"
 
 #include <stdbool.h>
+#include <stdio.h>
 #include <string.h>
 #include <strings.h>
 
@@ -359,4 +360,21 @@ quantity_pg_bool(const char *text, int *out, struct err *e)
 		return 0;
 	}
 	return err_set(e, ERR_CONFIG, "\"%.60s\" is neither on nor off", text);
+}
+
+/* ---- for people ---- */
+
+const char *
+quantity_text(double bytes, char out[QUANTITY_SIZE])
+{
+	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
+	size_t i = 0;
+
+	while (bytes >= 999.5 && i < ARRAY_LEN(units) - 1) {
+		bytes /= 1000;
+		i++;
+	}
+	snprintf(
+		out, QUANTITY_SIZE, i > 0 && bytes < 9.95 ? "%.1f %s" : "%.0f %s", bytes, units[i]);
+	return out;
 }

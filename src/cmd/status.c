@@ -13,6 +13,7 @@
 
 #include "base/clock.h"
 #include "base/duration.h"
+#include "base/quantity.h"
 #include "cmd/reply.h"
 
 /* ---- small things ---- */
@@ -33,17 +34,9 @@ status_time(const char *rfc3339)
 }
 
 const char *
-status_bytes(double bytes, char out[16])
+status_bytes(double bytes, char out[QUANTITY_SIZE])
 {
-	static const char *const units[] = {"B", "kB", "MB", "GB", "TB", "PB"};
-	size_t i = 0;
-
-	while (bytes >= 999.5 && i < ARRAY_LEN(units) - 1) {
-		bytes /= 1000;
-		i++;
-	}
-	snprintf(out, 16, i > 0 && bytes < 9.95 ? "%.1f %s" : "%.0f %s", bytes, units[i]);
-	return out;
+	return quantity_text(bytes, out);
 }
 
 const char *

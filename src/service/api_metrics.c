@@ -174,20 +174,45 @@ api_metrics(struct api_call *c)
 	a->facts.scrape_ns = clock_boot_ns() - a->view.now_ns;
 }
 
+/* The name under which the client knows us, without its port; 0: not as a name looks. */
+static size_t
+host_len(const char *host)
+{
+	size_t n;
+
+	if (!host)
+		return 0;
+	if (*host == '[') {
+		n = 1 + strspn(host + 1, "0123456789abcdefABCDEF:.");
+		return host[n] == ']' ? n + 1 : 0;
+	}
+	n = strspn(host, "0123456789abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ-._");
+	return host[n] == '\0' || host[n] == ':' ? n : 0;
+}
+
 void
 api_metrics_index(struct api_call *c)
 {
-	static const char page[] =
-		"<!DOCTYPE html>\n<html lang=\"en\"><meta charset=\"utf-8\"><title>podgres: "
-		"metrics</title>\n<h1>podgres</h1>\n<p><a href=\"/metrics\">Metrics</a> for "
-		"Prometheus.\n<p>The page about this instance is <code>/</code> on the port of "
-		"the API, 8000 as a rule.\n</html>\n";
+	const char *host = httpd_header(c->req, "Host");
+	const char *port = strrchr(c->a->opt->listen, ':');
+	AUTO(buf_deinit) struct buf page = {0};
+	size_t n = host_len(host);
 
+	buf_puts(&page, "<!DOCTYPE html>\n<html lang=\"en\">\n<head>\n<meta charset=\"utf-8\">\n"
+			"<title>podgres: metrics</title>\n</head>\n<body>\n<h1>podgres</h1>\n"
+			"<p><a href=\"/metrics\">Metrics</a> for Prometheus.</p>\n");
+	if (n > 0 && port)
+		buf_printf(&page,
+			"<p><a href=\"//%.*s%s/\">The page about this instance</a>.</p>\n", (int)n,
+			host, port);
+	else
+		buf_puts(&page, "<p>The page about this instance is <code>/</code> on the port of "
+				"the API, 8000 as a rule.</p>\n");
+	buf_puts(&page, "</body>\n</html>\n");
 	httpd_reply(c->req, &(struct httpd_answer){
 				    .status = 200,
 				    .type = "text/html; charset=utf-8",
-				    .body = page,
-				    .len = sizeof(page) - 1,
+				    .take_body = &page,
 				    .header = {{"Content-Security-Policy", "default-src 'none'"}},
 			    });
 }

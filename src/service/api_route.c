@@ -75,7 +75,7 @@ route_find(const struct api_port *port, const struct httpd_req *req, const char 
 static void
 reply_unknown(struct httpd_req *req)
 {
-	httpd_reply_error(req, ERR_NOTFOUND, 0, "there is no such path", "GET / lists the paths");
+	httpd_reply_error(req, ERR_NOTFOUND, 0, "there is no such path", "GET /v1 lists the paths");
 }
 
 static void
@@ -178,10 +178,6 @@ api_index(struct api_call *c)
 {
 	AUTO(buf_deinit) struct buf b = {0};
 
-	if (httpd_method(c->req) == HTTPD_OPTIONS) {
-		api_primary(c);
-		return;
-	}
 	buf_puts(&b, "podgres " PODGRES_VERSION "\n\n");
 	for (size_t i = 0; i < ARRAY_LEN(routes); i++) {
 		const struct route *r = &routes[i];
@@ -190,7 +186,8 @@ api_index(struct api_call *c)
 			buf_printf(&b, "%-4s %-22s %s\n",
 				r->methods & HTTPD_GET ? "GET"
 				: r->methods & POST    ? "POST"
-						       : "DEL",
+				: r->methods & DELETE  ? "DEL"
+						       : "OPT",
 				r->path, r->sentence);
 	}
 	httpd_reply(c->req,

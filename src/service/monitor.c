@@ -210,6 +210,7 @@ monitor_tick(struct monitor *m)
 	monitor_probe_go(m);
 	monitor_files_look(m);
 	monitor_redo_look(m);
+	monitor_plot_look(m);
 	monitor_publish(m);
 }
 
@@ -234,6 +235,7 @@ monitor_new(struct monitor **out, struct service *s, struct err *e)
 	m->files.inotify = -1;
 	monitor_kept_init(m);
 	monitor_probe_init(m);
+	monitor_plot_init(m);
 	if (monitor_files_init(m, e) < 0)
 		return -1;
 	m->pq_ok = pq_load(&m->pq, &pq) == 0;

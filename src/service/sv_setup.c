@@ -386,6 +386,7 @@ sv_clear(struct sv *sv)
 		.inotify = -1,
 		.lock_state = -1,
 		.lock_data = -1,
+		.baton = -1,
 		.pidfd = -1};
 	for (int i = 0; i < SV_FIFOS; i++)
 		sv->fifo[i] = -1;
@@ -448,6 +449,7 @@ sv_setup_board(struct sv *sv, struct err *e)
 	if (board_create(&sv->board, shared_sizes, SECTIONS, e) < 0)
 		return -1;
 	shared_write(sv->board, SEC_OPTIONS, &sv->opt);
+	sv_baton_plot(sv);
 	if (loop_new(&sv->loop, e) < 0)
 		return -1;
 	return proc_set_new(&sv->procs, e);

@@ -12,6 +12,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
+#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/clock.h"
@@ -81,6 +82,18 @@ baton_keep(struct sv *sv, bool keep)
 			(void)fcntl(*list[i], F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
+/* What the page has drawn so far follows the baton.  A program that does not know it, or another
+ * form of it, leaves it there. */
+static int
+baton_write_plot(struct sv *sv, int fd, struct err *e)
+{
+	static struct plot plot;
+
+	if (shared_read(sv->board, SEC_PLOT, &plot) == 0)
+		return 0;
+	return file_write_fd(fd, &plot, sizeof(plot), e);
+}
+
 static int
 baton_write(struct sv *sv, int *out, struct err *e)
 {
@@ -102,7 +115,7 @@ baton_write(struct sv *sv, int *out, struct err *e)
 	b.st = sv->st;
 	for (size_t i = 0; i < n; i++)
 		b.fd[i] = *list[i];
-	if (file_write_fd(fd, &b, sizeof(b), e) < 0)
+	if (file_write_fd(fd, &b, sizeof(b), e) < 0 || baton_write_plot(sv, fd, e) < 0)
 		return -1;
 	snprintf(text, sizeof(text), "%d", fd);
 	if (setenv(BATON_ENV, text, 1) < 0)
@@ -244,6 +257,22 @@ sv_upgrade(struct sv *sv)
 
 /* ---- take ---- */
 
+/* The services do not run yet, so that the monitor goes on behind it. */
+void
+sv_baton_plot(struct sv *sv)
+{
+	static struct plot plot;
+	AUTO(close) int fd = sv->baton;
+	struct stat st;
+
+	sv->baton = -1;
+	if (fd < 0 || fstat(fd, &st) < 0 ||
+		st.st_size != (off_t)(sizeof(struct baton) + sizeof(plot)) ||
+		pread(fd, &plot, sizeof(plot), sizeof(struct baton)) != sizeof(plot))
+		return;
+	shared_write(sv->board, SEC_PLOT, &plot);
+}
+
 int
 sv_baton_take(struct sv *sv, struct err *e)
 {
@@ -268,6 +297,8 @@ sv_baton_take(struct sv *sv, struct err *e)
 	sv->pg_accepted = b.accepted;
 	sv->promote_from = b.promote_from;
 	sv->resumed = true;
+	sv->baton = fd;
+	fd = -1;
 	return 1;
 }
 

@@ -1,4 +1,5 @@
 #include "api_rig.h"
+#include "service/plot.h"
 
 static struct rig rig;
 
@@ -105,8 +106,55 @@ static void
 the_index_lists_the_paths(void **state)
 {
 	(void)state;
-	expect_call(API_HTTP, "GET /", 200, "/v1/promote");
+	expect_call(API_HTTP, "GET /v1", 200, "/v1/promote");
+	expect_call(API_CONTROL, "GET /v1", 200, "/v1/promote");
+	expect_call(API_HTTP, "POST /v1", 405, "Allow: GET, HEAD\r\n");
+}
+
+static void
+the_page_is_for_people_and_allows_itself_alone(void **state)
+{
+	struct answer a;
+
+	(void)state;
+	expect_call(API_HTTP, "GET /", 200, "<h1>pg-1");
+	expect_call(API_HTTP, "GET /", 200, "default-src 'none'; style-src 'sha256-");
+	expect_call(API_HTTP, "GET /", 200, "X-Content-Type-Options: nosniff");
+	expect_call(API_HTTP, "GET /", 200, "Cache-Control: no-store");
+	expect_call(API_CONTROL, "GET /", 200, "Content-Type: text/html; charset=utf-8");
+	rig_call(&rig, API_HTTP, "HEAD /", &a);
+	assert_int_equal(a.status, 200);
+	assert_string_equal(a.body, "");
+	assert_true(rig_length_of(a.head) > 4000);
 	expect_call(API_HTTP, "OPTIONS /", 200, NULL);
+	expect_call(API_HTTP, "POST /", 405, "Allow: GET, HEAD, OPTIONS\r\n");
+	expect_call(API_METRICS, "POST /", 405, NULL);
+}
+
+static void
+the_ring_is_served_before_and_after_there_is_one(void **state)
+{
+	struct plot plot = {0};
+	struct plot_point p = {.wall_us = clock_wall_us(),
+		.wal_lsn = 0x3000000,
+		.lag_bytes = -1,
+		.lag_s = -1,
+		.exposed_s = 1.5F,
+		.connections = 7,
+		.queue = 2,
+		.disk_free = -1,
+		.state = FSM_PRIMARY,
+		.replica_lag = {-1, 5, -1, -1, -1, -1, -1, -1}};
+
+	(void)state;
+	expect_call(API_HTTP, "GET /v1/plots", 200, "\"points\":[]");
+	plot_add(&plot, &p);
+	shared_write(rig.board, SEC_PLOT, &plot);
+	expect_call(API_HTTP, "GET /v1/plots", 200, "\"connections\":7,\"queue\":2");
+	expect_call(API_HTTP, "GET /v1/plots", 200, "\"replicaLagBytes\":[null,5]");
+	expect_call(API_HTTP, "GET /v1/plots", 200, "\"lagBytes\":null");
+	expect_call(API_HTTP, "GET /", 200, "Connections: <strong>7</strong>");
+	expect_call(API_HTTP, "DELETE /v1/plots", 405, NULL);
 }
 
 /* ---- the board ---- */
@@ -521,6 +569,8 @@ main(void)
 		TEST(what_comes_later_is_501_with_a_sentence),
 		TEST(metrics_answer_before_there_is_anything),
 		TEST(the_index_lists_the_paths),
+		TEST(the_page_is_for_people_and_allows_itself_alone),
+		TEST(the_ring_is_served_before_and_after_there_is_one),
 		TEST(a_new_publication_is_seen_by_the_next_request),
 		TEST(facts_about_an_earlier_postmaster_do_not_count),
 		TEST(patronis_role_checks_tell_primary_and_replica_apart),
