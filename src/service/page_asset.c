@@ -3,16 +3,18 @@
  *
  * Process: api.
  */
+#include <stdint.h>
 #include <stdio.h>
 
 #include "base/hash.h"
 #include "service/page.h"
 
 /* The assembler puts the files there; the folder is that of `make`. */
-#define ASSET(name, file)                                                                        \
-	__asm__(".pushsection .rodata." #name ",\"a\"\n" #name ":\n.incbin \"" file "\"\n" #name \
-		"_end:\n.popsection\n");                                                         \
-	extern const char name[], name##_end[]
+#define ASSET(name, file)                                                                       \
+	__asm__(".pushsection .rodata." #name ",\"a\"\n.balign 4\n" #name                       \
+		"_len: .long 2f - 1f\n" #name ":\n1: .incbin \"" file "\"\n2:\n.popsection\n"); \
+	extern const uint32_t name##_len;                                                       \
+	extern const char name[]
 
 ASSET(page_css, "src/service/page.css");
 ASSET(page_js, "src/service/page.js");
@@ -20,13 +22,13 @@ ASSET(page_js, "src/service/page.js");
 struct page_asset
 page_style(void)
 {
-	return (struct page_asset){page_css, (size_t)(page_css_end - page_css)};
+	return (struct page_asset){page_css, page_css_len};
 }
 
 struct page_asset
 page_script(void)
 {
-	return (struct page_asset){page_js, (size_t)(page_js_end - page_js)};
+	return (struct page_asset){page_js, page_js_len};
 }
 
 static const char *
