@@ -41,8 +41,16 @@ struct lineage_history {
 	size_t max, n;
 };
 
+#define LINEAGE_OPEN UINT64_MAX /* where a timeline ends that has not ended */
+
 /* Reads a history file, oldest ancestor first.  More than max: the newest max are kept.  Comments
  * (#) and empty lines are skipped; ERR_CORRUPT for anything else that is not an entry, and for
  * timelines that do not grow. */
 int lineage_history_parse(
 	const char *text, size_t len, struct lineage_history *out, struct err *e) MUSTCHECK;
+
+/* Two histories that each end with a timeline of their own, open: the last timeline that both have,
+ * and the position up to which they are the same; LINEAGE_OPEN when they are one.  False: they have
+ * nothing in common. */
+bool lineage_fork(const struct lineage_history *a, const struct lineage_history *b,
+	uint32_t *timeline, uint64_t *lsn);

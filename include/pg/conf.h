@@ -27,7 +27,9 @@ struct conf_input {
 	const char *cluster_name, *member; /* member: application_name of a standby */
 	const char *conninfo_files;        /* appended to the conninfo of the manifest */
 	int port;
-	bool standby;  /* standby.signal */
+	bool coordinated;           /* one of several: the next two are written, "" too */
+	const char *primary, *slot; /* conninfo of the primary to follow; our slot there */
+	bool standby;               /* standby.signal */
 	bool recovery; /* standby.signal or recovery.signal: the limits below are demanded */
 	bool huge_pages_off;
 	const char *archive_command;             /* "": nothing is archived */

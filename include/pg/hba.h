@@ -1,11 +1,11 @@
 /*
  * hba - who may connect: podgres.pg_hba.conf and podgres.pg_ident.conf.
  *
- * Order of the records, the first match wins: local connections of the user postgres runs as, then
- * the manifest's own lines, then everybody by password.  Without a manifest the lines of
- * PGDATA/pg_hba.conf take the middle, if it has any that initdb did not write, and nothing follows.
- * A line that PostgreSQL would not take would keep it from starting, so every field of every line
- * is checked here first.  Pure: a struct in, a buf out.
+ * Order of the records, the first match wins: local connections of the user postgres runs as, the
+ * other members of the cluster, then the manifest's own lines, then everybody by password.  Without
+ * a manifest the lines of PGDATA/pg_hba.conf take the middle, if it has any that initdb did not
+ * write, and nothing follows. A line that PostgreSQL would not take would keep it from starting, so
+ * every field of every line is checked here first.  Pure: a struct in, a buf out.
  */
 #pragma once
 
@@ -17,6 +17,8 @@ struct hba_input {
 	const char *os_user; /* postgres runs as; "": a uid without a name, which peer cannot use */
 	const char *roles[4];    /* whom the user may be; NULL ends; from 16 on it may be all */
 	const char *host_method; /* POSTGRES_HOST_AUTH_METHOD; "": by version */
+	const char *member_role; /* what members replicate and rewind as; NULL: none */
+	bool member_cert;        /* it shows a certificate, else a password */
 	const struct spec *spec;
 	const char *file;                            /* the manifest, for messages */
 	const struct conf_text *own_hba, *own_ident; /* of PGDATA, without a manifest; else NULL */

@@ -22,6 +22,7 @@ struct replication_spec {
 	 * added.  Borrowed for the call. */
 	const char *const *key, *const *value;
 	const char *application;
+	bool database;      /* the command may also be SQL; "dbname" is among the parameters */
 	int64_t connect_ms; /* 0: 10 s */
 	int64_t answer_ms;  /* of each command and for the next byte of a stream; 0: 60 s */
 	/* Asked at least once a second while something is waited for, may be NULL: true ends the

@@ -34,6 +34,8 @@ struct configure {
 	char tls_cert[PATH_LEN], tls_key[PATH_LEN], tls_ca[PATH_LEN];
 	char os_user[64];
 	struct buf archive_command, restore_command;
+	struct buf primary;               /* conninfo of the primary of our cluster */
+	char slot[64];                    /* ours there */
 	struct buf conninfo;              /* where a standby finds its password and certificates */
 	struct buf text[CONFIGURE_FILES]; /* rendered */
 	bool changed[CONFIGURE_FILES];    /* differs from what stands in PGDATA */
@@ -50,6 +52,8 @@ int configure_adopt(struct configure *c, struct err *e) MUSTCHECK;
 int configure_archive(struct configure *c, struct err *e) MUSTCHECK;
 /* What the plan says of the archive: "none", or where it is. */
 void configure_archive_plan(struct plan *plan, const struct spec *spec);
+/* Whom a member of a cluster follows, and whom it lets follow. */
+int configure_member(struct configure *c, struct err *e) MUSTCHECK;
 /* Lays out password file and key for a standby that follows an external cluster. */
 int configure_replica(struct configure *c, struct err *e) MUSTCHECK;
 /* Appends to c->conninfo where password and certificates of that cluster are now.  Needs c->job,

@@ -33,10 +33,12 @@ print_parameters(struct buf *out)
 	buf_puts(out, "\nParameters of PostgreSQL that podgres sets itself:\n\n");
 	print_owned(out);
 	buf_puts(out, "\nWhat podgres chooses where nobody else has:\n\n");
+#define MEMBER_DEFAULT(id, min, max, text, why)
 #define DEFAULT(id, min, max, text, why) \
 	buf_printf(out, "%s = %s\n    %s.\n", #id, *text ? text : "by the WAL volume", why);
 #include "tbl/conf_defaults.h"
 #undef DEFAULT
+#undef MEMBER_DEFAULT
 }
 
 /* The blocks of the table whose path begins with a prefix; a block is what follows a line that is

@@ -182,3 +182,23 @@ lineage_history_parse(const char *text, size_t len, struct lineage_history *out,
 	}
 	return 0;
 }
+
+bool
+lineage_fork(const struct lineage_history *a, const struct lineage_history *b, uint32_t *timeline,
+	uint64_t *lsn)
+{
+	uint64_t begin_a = 0, begin_b = 0;
+	size_t i;
+
+	for (i = 0; i < a->n && i < b->n; i++) {
+		const struct lineage_entry *x = &a->entry[i], *y = &b->entry[i];
+
+		if (x->timeline != y->timeline || begin_a != begin_b)
+			break;
+		begin_a = x->lsn;
+		begin_b = y->lsn;
+		*timeline = x->timeline;
+		*lsn = begin_a < begin_b ? begin_a : begin_b;
+	}
+	return i > 0;
+}

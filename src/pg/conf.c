@@ -34,9 +34,12 @@ static const struct {
 	const char *name;
 	int min, max;
 	const char *text, *why;
+	bool member;
 } default_row[] = {
-#define DEFAULT(id, min, max, text, why) {#id, min, max, text, why},
+#define DEFAULT(id, min, max, text, why) {#id, min, max, text, why, false},
+#define MEMBER_DEFAULT(id, min, max, text, why) {#id, min, max, text, why, true},
 #include "tbl/conf_defaults.h"
+#undef MEMBER_DEFAULT
 #undef DEFAULT
 };
 
@@ -181,6 +184,8 @@ sized(char *text, size_t size, const struct conf_input *in, const char *name)
 		return volume == 0 || volume >= INT64_C(8) << 30 ? "512MB"
 		       : volume < INT64_C(512) << 20             ? "0"
 						     : megabytes(text, size, in, volume / 16, 0);
+	if (strcmp(name, "max_slot_wal_keep_size") == 0)
+		return volume > 0 ? megabytes(text, size, in, volume / 3, 4) : NULL;
 	if (strcmp(name, "max_wal_size") == 0)
 		return small ? megabytes(text, size, in, volume / 3, 2)
 			     : for_segments(text, size, in, INT64_C(1) << 30, 64);
@@ -213,7 +218,8 @@ put_defaults(struct buf *out, const struct conf_input *in)
 	for (size_t i = 0; i < ARRAY_LEN(default_row); i++) {
 		const char *name = default_row[i].name, *value = default_row[i].text;
 
-		if (!known(in->major, default_row[i].min, default_row[i].max) || chosen(in, name))
+		if (!known(in->major, default_row[i].min, default_row[i].max) || chosen(in, name) ||
+			(default_row[i].member && !in->coordinated))
 			continue;
 		/* Without an archive it would switch segments for nobody. */
 		if (strcmp(name, "archive_timeout") == 0 && !given(in->archive_command))
@@ -324,6 +330,8 @@ made_conninfo(struct buf *v, const struct conf_input *in)
 {
 	const char *info = in->spec->replica_conninfo;
 
+	if (in->coordinated && (given(in->primary) || !given(info)))
+		return put_if(v, true, given(in->primary) ? in->primary : "");
 	if (!in->standby || !given(info))
 		return false;
 	buf_puts(v, info);
@@ -444,6 +452,10 @@ made(enum owned id, struct buf *v, const struct conf_input *in)
 		return made_archive(id, v, in);
 	case OWNED_primary_conninfo:
 		return made_conninfo(v, in);
+	case OWNED_primary_slot_name:
+		return put_if(v, in->coordinated, given(in->slot) ? in->slot : "");
+	case OWNED_wal_log_hints:
+		return put_if(v, in->coordinated, "on");
 	case OWNED_recovery_target_timeline:
 		return put_if(v, in->standby, "latest");
 	default:

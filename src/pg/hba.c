@@ -116,6 +116,21 @@ put_default(struct buf *out, const struct hba_input *in, struct err *e)
 	return 0;
 }
 
+/* pg_rewind reads through the database postgres; nothing else is theirs. */
+static void
+put_members(struct buf *out, const struct hba_input *in)
+{
+	const char *type = in->member_cert ? "hostssl" : "host";
+	const char *method = in->member_cert ? "cert" : "scram-sha-256";
+
+	if (!in->member_role)
+		return;
+	buf_puts(out, "\n# the other members of the cluster\n");
+	buf_printf(out, "%s replication %s all %s\n", type, in->member_role, method);
+	buf_printf(out, "%s postgres %s all %s\n", type, in->member_role, method);
+	buf_printf(out, "host all,replication %s all reject\n", in->member_role);
+}
+
 int
 hba_render(struct buf *out, const struct hba_input *in, struct err *e)
 {
@@ -126,6 +141,7 @@ hba_render(struct buf *out, const struct hba_input *in, struct err *e)
 	buf_printf(out, "local all all %s\n", given(in->os_user) ? "peer map=" MAP : "trust");
 	buf_printf(
 		out, "local replication all %s\n", given(in->os_user) ? "peer map=" MAP : "trust");
+	put_members(out, in);
 	buf_puts(
 		out, in->own_hba ? "\n# the lines of pg_hba.conf\n" : "\n# the manifest's lines\n");
 	if (in->own_hba ? put_file(out, in, in->own_hba, false, e) : put_list(out, in, false, e))

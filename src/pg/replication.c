@@ -314,7 +314,7 @@ replication_open(struct replication **out, const struct pq *pq, const struct rep
 		value[n] = spec->value[n];
 	}
 	key[n] = "replication";
-	value[n++] = "true";
+	value[n++] = spec->database ? "database" : "true";
 	key[n] = "fallback_application_name";
 	value[n++] = spec->application;
 	key[n] = value[n] = NULL;

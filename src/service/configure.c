@@ -42,6 +42,7 @@ configure_deinit(struct configure *c)
 	buf_deinit(&c->old_auto);
 	buf_deinit(&c->own_hba);
 	buf_deinit(&c->own_ident);
+	buf_deinit(&c->primary);
 	buf_deinit(&c->conninfo);
 	buf_deinit(&c->archive_command);
 	buf_deinit(&c->restore_command);
@@ -262,8 +263,8 @@ render_and_write(struct configure *c, struct err *e)
 	bool any;
 
 	if (configure_gather(c, e) || configure_archive(c, e) || configure_adopt(c, e) ||
-		configure_replica(c, e) || render_generated(c, e) || render_edited(c, e) ||
-		compare_all(c, &any, e))
+		configure_member(c, e) || configure_replica(c, e) || render_generated(c, e) ||
+		render_edited(c, e) || compare_all(c, &any, e))
 		return -1;
 	if (!any)
 		return 0;

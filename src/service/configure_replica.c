@@ -143,7 +143,7 @@ configure_replica(struct configure *c, struct err *e)
 {
 	const struct spec_external *x = NULL;
 
-	if (c->in.standby && *c->spec->replica_conninfo)
+	if (c->in.standby && !c->primary.len && *c->spec->replica_conninfo)
 		x = spec_external_of(c->spec, c->spec->replica_source);
 	if (!x)
 		return 0;

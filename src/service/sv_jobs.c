@@ -266,6 +266,7 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 	case JOB_HOT_BACKUP:
 		sv_hot_done(sv, &r);
 		break;
+	case JOB_MEMBERS:
 	case JOB_NONE:
 	case JOBS:
 		break;

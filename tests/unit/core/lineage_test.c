@@ -143,6 +143,40 @@ a_broken_history_names_the_line(void **state)
 	}
 }
 
+static struct lineage_history
+line_of(struct lineage_entry *entry, size_t n)
+{
+	return (struct lineage_history){entry, n, n};
+}
+
+static void
+histories_part_where_the_first_of_them_left(void **state)
+{
+	struct lineage_entry old[] = {{1, LINEAGE_OPEN, ""}};
+	struct lineage_entry next[] = {{1, 0x300, ""}, {2, LINEAGE_OPEN, ""}};
+	struct lineage_entry twin[] = {{1, 0x200, ""}, {2, LINEAGE_OPEN, ""}};
+	struct lineage_entry late[] = {{1, 0x300, ""}, {2, 0x500, ""}, {3, LINEAGE_OPEN, ""}};
+	struct lineage_entry stranger[] = {{7, LINEAGE_OPEN, ""}};
+	struct lineage_history a = line_of(old, 1), b = line_of(next, 2), c = line_of(twin, 2),
+			       d = line_of(late, 3), x = line_of(stranger, 1);
+	uint32_t timeline = 0;
+	uint64_t lsn = 0;
+
+	(void)state;
+	assert_true(lineage_fork(&a, &a, &timeline, &lsn));
+	assert_true(timeline == 1 && lsn == LINEAGE_OPEN);
+	assert_true(lineage_fork(&a, &b, &timeline, &lsn));
+	assert_true(timeline == 1 && lsn == 0x300);
+	assert_true(lineage_fork(&b, &d, &timeline, &lsn));
+	assert_true(timeline == 2 && lsn == 0x500);
+	/* Two that both call themselves 2. */
+	assert_true(lineage_fork(&c, &b, &timeline, &lsn));
+	assert_true(timeline == 1 && lsn == 0x200);
+	assert_true(lineage_fork(&c, &d, &timeline, &lsn));
+	assert_true(timeline == 1 && lsn == 0x200);
+	assert_false(lineage_fork(&a, &x, &timeline, &lsn));
+}
+
 int
 main(void)
 {
@@ -155,6 +189,7 @@ main(void)
 		cmocka_unit_test(a_long_history_keeps_the_newest),
 		cmocka_unit_test(a_long_reason_is_cut),
 		cmocka_unit_test(a_broken_history_names_the_line),
+		cmocka_unit_test(histories_part_where_the_first_of_them_left),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

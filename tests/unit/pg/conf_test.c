@@ -359,6 +359,31 @@ port_is_written_once_and_by_podgres(void **state)
 
 #define CASE(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
+static void
+member_follows_with_a_slot_and_whoever_is_alone_has_neither_line(void **state)
+{
+	struct fixture *f = *state;
+
+	OWNED_IS("primary_slot_name", "(none)");
+	OWNED_IS("wal_log_hints", "(none)");
+	USER_IS("wal_retrieve_retry_interval", "(none)");
+	f->in.coordinated = f->in.standby = true;
+	f->in.primary = "host='10.0.0.7'";
+	f->in.slot = "_cnpg_db_2";
+	f->in.wal_volume_bytes = INT64_C(30) << 30;
+	OWNED_IS("primary_conninfo", "host='10.0.0.7'");
+	OWNED_IS("primary_slot_name", "_cnpg_db_2");
+	OWNED_IS("wal_log_hints", "on");
+	USER_IS("wal_retrieve_retry_interval", "500ms");
+	USER_IS("max_slot_wal_keep_size", "10240MB");
+	param(f, "max_slot_wal_keep_size", "1GB");
+	USER_IS("max_slot_wal_keep_size", "1GB");
+	/* Of a former primary nothing stays. */
+	f->in.primary = f->in.slot = "";
+	OWNED_IS("primary_conninfo", "");
+	OWNED_IS("primary_slot_name", "");
+}
+
 int
 main(void)
 {
@@ -372,6 +397,7 @@ main(void)
 		CASE(conninfo_of_an_adopted_standby_is_left_alone),
 		CASE(an_archive_turns_its_settings_on_and_none_turns_the_mode_off),
 		CASE(tls_is_left_alone_turned_on_or_turned_off),
+		CASE(member_follows_with_a_slot_and_whoever_is_alone_has_neither_line),
 		CASE(libraries_are_joined_once_each),
 		CASE(data_directory_elsewhere_is_called_back),
 		CASE(huge_pages_are_turned_off_where_they_kill),

@@ -245,6 +245,25 @@ uid_without_a_name_is_let_in_by_the_folder_alone(void **state)
 }
 
 static void
+members_come_before_the_manifest_and_get_nothing_else(void **state)
+{
+	struct fixture *f = *state;
+
+	f->in.member_role = "streaming_replica";
+	expect(f, false,
+		LOCAL "host replication streaming_replica all scram-sha-256\n"
+		      "host postgres streaming_replica all scram-sha-256\n"
+		      "host all,replication streaming_replica all reject\n"
+		      "host all all all scram-sha-256\nhost replication all all scram-sha-256\n");
+	f->in.member_cert = true;
+	expect(f, false,
+		LOCAL "hostssl replication streaming_replica all cert\n"
+		      "hostssl postgres streaming_replica all cert\n"
+		      "host all,replication streaming_replica all reject\n"
+		      "host all all all scram-sha-256\nhost replication all all scram-sha-256\n");
+}
+
+static void
 lines_of_pgdata_take_the_middle_and_end_it(void **state)
 {
 	static const char text[] = "# kept\n\nhost all all 10.0.0.0/8 md5\nhost x x x\n";
@@ -317,6 +336,7 @@ main(void)
 		CASE(manifest_lines_stand_between_ours),
 		CASE(method_of_the_environment_is_for_the_last_line),
 		CASE(uid_without_a_name_is_let_in_by_the_folder_alone),
+		CASE(members_come_before_the_manifest_and_get_nothing_else),
 		CASE(lines_of_pgdata_take_the_middle_and_end_it),
 		CASE(wrong_line_is_named_by_its_place),
 		CASE(own_user_and_root_may_be_the_known_roles),

@@ -1,0 +1,61 @@
+/*
+ * configure_member - whom an instance of a cluster follows, as the Lease says it now.
+ *
+ * The holder of the Lease is the primary.  A reload that finds another holder changes
+ * primary_conninfo, and a running standby turns to the new primary without a restart.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "service/configure_files.h"
+#include "service/member.h"
+
+static bool
+follows(const struct elector_status *el)
+{
+	return el->role == ELECTOR_FOLLOW && *el->holder_address &&
+	       strcmp(el->holder, el->identity) != 0;
+}
+
+/* Without TLS nobody could show a certificate, and nobody would get in. */
+static int
+check_tls(const struct configure *c, const struct member_access *a, struct err *e)
+{
+	if (!a->cert || (c->in.ssl_cert && c->in.ssl_ca && *c->in.ssl_ca))
+		return 0;
+	return err_set(e, ERR_CONFIG,
+		"%.200s has a certificate for replication, but postgres has no TLS with a CA for "
+		"clients: set --tls-cert, --tls-key and --tls-client-ca, or put the key "
+		"\"password\" there instead",
+		a->secret);
+}
+
+int
+configure_member(struct configure *c, struct err *e)
+{
+	const struct run_options *opt = c->job->opt;
+	AUTO(free) struct elector_status *el = NULL;
+	struct member_access a;
+	struct member_target to = {.access = &a, .application = opt->pod_name};
+
+	if (!member_on(opt))
+		return 0;
+	el = calloc(1, sizeof(*el));
+	if (!el)
+		return err_sys(e, "configure");
+	if (member_access(&a, opt, c->spec->name, e) < 0 || check_tls(c, &a, e) < 0)
+		return -1;
+	shared_read(c->job->board, SEC_ELECTOR, el);
+	c->in.coordinated = true;
+	c->hba.member_role = MEMBER_ROLE;
+	c->hba.member_cert = a.cert;
+	if (c->in.standby && follows(el)) {
+		to.host = el->holder_address;
+		to.port = c->in.port;
+		member_conninfo(&c->primary, &to);
+		member_slot_name(opt->pod_name, c->slot);
+	}
+	c->in.primary = buf_str(&c->primary);
+	c->in.slot = c->slot;
+	return buf_check(&c->primary, e);
+}

@@ -1,0 +1,201 @@
+/*
+ * job_members - sees to what members replicate with: the role and the slots.
+ *
+ * Process: the job members, every few seconds while postgres takes connections.  It also has the
+ * primary write a checkpoint on a timeline that is new, because pg_rewind reads the timeline from
+ * there; and a standby that receives nothing looks whether it still can: its result is then
+ * "diverged", and only a preparation helps.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "pg/control.h"
+#include "pg/sql.h"
+#include "service/member.h"
+#include "service/spec_file.h"
+#include "sys/file.h"
+
+#define SQL_MS 5000
+#define CHECKPOINT_MS 20000
+
+struct members {
+	struct job *j;
+	struct plan plan;
+	struct elector_status el;
+	struct member_access access;
+	struct pq pq;
+	struct sql *sql;
+	bool in_recovery, receiving;
+	uint64_t replayed;
+	struct holder holder;
+	bool has_holder;
+};
+
+static int
+members_access(struct members *m, struct err *e)
+{
+	AUTO(spec_free) struct spec *spec = NULL;
+	struct spec_notes notes = {0};
+	int rc = 0;
+
+	if (!*m->j->opt->cluster_name)
+		rc = spec_file_load(&spec, m->j->opt, &notes, e);
+	spec_notes_deinit(&notes);
+	return rc < 0 ? -1 : member_access(&m->access, m->j->opt, spec ? spec->name : NULL, e);
+}
+
+static int
+members_connect(struct members *m, struct err *e)
+{
+	const struct sql_spec spec = {.host = m->plan.socket_dir,
+		.port = m->plan.port,
+		.user = m->plan.superuser,
+		.database = "postgres",
+		.application = "podgres",
+		.settings = "-c statement_timeout=20s -c synchronous_commit=local"};
+	int64_t deadline_ns = clock_boot_ns() + SQL_MS * MS_NS;
+
+	if (pq_load(&m->pq, e) < 0 || sql_open(&m->sql, &m->pq, &spec, deadline_ns, e) < 0)
+		return -1;
+	if (sql_wait(m->sql, e) < 0 ||
+		sql_ask(m->sql,
+			"SELECT pg_catalog.pg_is_in_recovery(), EXISTS (SELECT FROM "
+			"pg_catalog.pg_stat_wal_receiver WHERE status = 'streaming'), "
+			"COALESCE(pg_catalog.pg_last_wal_replay_lsn(), '0/0')",
+			deadline_ns, e) < 0)
+		return err_add(e, "own postgres");
+	m->in_recovery = sql_bool(m->sql, 0, 0);
+	m->receiving = sql_bool(m->sql, 0, 1);
+	(void)!lineage_lsn_parse(sql_text(m->sql, 0, 2), &m->replayed);
+	return 0;
+}
+
+/* ---- on the primary ---- */
+
+static int
+members_checkpoint(struct members *m, struct err *e)
+{
+	int64_t deadline_ns = clock_boot_ns() + CHECKPOINT_MS * MS_NS;
+
+	if (sql_ask(m->sql,
+		    "SELECT pg_catalog.to_hex(timeline_id) <> pg_catalog.ltrim(pg_catalog.lower("
+		    "pg_catalog.substr(pg_catalog.pg_walfile_name("
+		    "pg_catalog.pg_current_wal_insert_lsn()), 1, 8)), '0') "
+		    "FROM pg_catalog.pg_control_checkpoint()",
+		    deadline_ns, e) < 0)
+		return -1;
+	if (!sql_bool(m->sql, 0, 0))
+		return 0;
+	job_phase(m->j, "writing a checkpoint on the new timeline", -1);
+	return sql_ask(m->sql, "CHECKPOINT", deadline_ns, e);
+}
+
+/* ---- on a standby ---- */
+
+static void
+members_find_holder(struct members *m)
+{
+	const struct member_target to = {.access = &m->access,
+		.host = m->el.holder_address,
+		.port = m->plan.port,
+		.application = "podgres"};
+	struct err e;
+
+	if (m->el.role != ELECTOR_FOLLOW || !*m->el.holder_address)
+		return;
+	m->has_holder = holder_open(&m->holder, &to, &e) == 0;
+	if (!m->has_holder)
+		log_debug("the primary does not answer", F_STR("error", e.msg));
+}
+
+/* WAL of a later timeline of the primary holds our place: we followed it there, whatever pg_control
+ * says, which learns of it with the next restart point. */
+static bool
+members_followed(const struct members *m, const struct control *c)
+{
+	char name[LINEAGE_NAME_SIZE], path[FILE_PATH_MAX];
+	struct err ignored;
+
+	for (size_t i = 0; i < m->holder.history.n; i++) {
+		uint32_t timeline = m->holder.history.entry[i].timeline;
+
+		if (timeline <= control_timeline(c) || m->replayed == 0)
+			continue;
+		lineage_name(timeline, m->replayed - 1, c->wal_segment_bytes, name);
+		if (file_join(path, sizeof(path), m->plan.waldir, name, &ignored) == 0 &&
+			file_exists(path))
+			return true;
+	}
+	return false;
+}
+
+/* Nothing is received although the primary is there, and it left our timeline before where we are.
+ */
+static int
+members_ancestry(struct members *m, struct err *e)
+{
+	struct lineage_history own = {0};
+	struct control c;
+	uint32_t timeline;
+	uint64_t fork = LINEAGE_OPEN;
+	char at[LINEAGE_LSN_SIZE], here[LINEAGE_LSN_SIZE];
+	int rc;
+
+	if (!m->has_holder || m->receiving || m->holder.in_recovery)
+		return 0;
+	if (control_read(&c, m->j->opt->pgdata, e) < 0)
+		return -1;
+	if (members_followed(m, &c))
+		return 0;
+	rc = member_history(&own, m->plan.waldir, control_timeline(&c), &m->holder.history, e);
+	if (rc == 0 && (!lineage_fork(&own, &m->holder.history, &timeline, &fork) ||
+			       (fork != LINEAGE_OPEN && m->replayed > fork))) {
+		snprintf(m->j->report.result, sizeof(m->j->report.result), "diverged");
+		log_warning("this standby is not on the primary's line any more",
+			F_STR("left_at", lineage_lsn_text(fork, at) + 0),
+			F_STR("here", lineage_lsn_text(m->replayed, here) + 0));
+	}
+	free(own.entry);
+	return rc;
+}
+
+static int
+members_all(struct members *m, struct err *e)
+{
+	struct member_slots s = {.opt = m->j->opt, .el = &m->el, .now_ns = clock_boot_ns()};
+
+	if (members_access(m, e) < 0 || members_connect(m, e) < 0)
+		return -1;
+	if (!m->in_recovery &&
+		(member_role(m->sql, &m->access, e) < 0 || members_checkpoint(m, e) < 0))
+		return -1;
+	if (m->in_recovery)
+		members_find_holder(m);
+	if (members_ancestry(m, e) < 0)
+		return -1;
+	s.sql = m->sql;
+	s.in_recovery = m->in_recovery;
+	s.holder = m->has_holder ? &m->holder : NULL;
+	return member_slots(&s, e);
+}
+
+int
+job_members_main(struct job *j, struct err *e)
+{
+	AUTO(free) struct members *m = calloc(1, sizeof(*m));
+	int rc;
+
+	if (!m)
+		return err_sys(e, "members");
+	if (!member_on(j->opt))
+		return err_set(e, ERR_STATE, "this instance is not one of several");
+	m->j = j;
+	shared_read(j->board, SEC_PLAN, &m->plan);
+	shared_read(j->board, SEC_ELECTOR, &m->el);
+	rc = members_all(m, e);
+	holder_close(&m->holder);
+	m->sql = sql_close(m->sql);
+	return rc;
+}
