@@ -24,5 +24,5 @@ struct jsonscan_span kube_json_span(const char *p, size_t n);
 /* The value as it stands in the text, quotes included. */
 struct jsonscan_span kube_json_raw(const struct jsonscan_span *value);
 bool kube_json_is(const struct jsonscan_span *value, const char *text); /* of a key or a string */
-/* A string, decoded; false: it is none, holds a NUL byte, or does not fit. */
+/* A string, decoded; false: it is none, is not UTF-8, holds a NUL byte, or does not fit. */
 bool kube_json_text(const struct jsonscan_span *value, char *out, size_t size);

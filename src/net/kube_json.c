@@ -5,6 +5,8 @@
 
 #include <string.h>
 
+#include "base/json.h"
+
 struct jsonscan_span
 kube_json_span(const char *p, size_t n)
 {
@@ -59,6 +61,18 @@ kube_json_elements(struct jsonscan_span text, kube_json_fn *fn, void *arg, struc
 	return each(text, false, fn, arg, e);
 }
 
+/* UTF-8 without a NUL byte. */
+static bool
+plain_text(const char *s, size_t n)
+{
+	for (size_t used; n > 0; s += used, n -= used) {
+		used = *s ? json_utf8_len(s, n) : 0;
+		if (used == 0)
+			return false;
+	}
+	return true;
+}
+
 bool
 kube_json_text(const struct jsonscan_span *value, char *out, size_t size)
 {
@@ -82,7 +96,7 @@ kube_json_text(const struct jsonscan_span *value, char *out, size_t size)
 		memcpy(out, value->at, n);
 	}
 	out[n] = '\0';
-	return !memchr(out, '\0', n);
+	return plain_text(out, n);
 }
 
 bool
