@@ -10,6 +10,9 @@
  * The proof of a lease rests on send_ns: it is taken before the first byte of the request leaves
  * (of the repeated one, after a 401), so that whatever the server did it did later.
  *
+ * A request whose kept connection turns out to be dead is sent again by libcurl, so that it may
+ * arrive twice: what must not happen twice names a resourceVersion.
+ *
  * Callbacks run from the loop, never from the function that began the call or watch.  They may
  * begin and end calls and watches, but not close the client.  A call is gone when its callback
  * runs.

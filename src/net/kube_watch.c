@@ -22,7 +22,6 @@
 #define PAUSE_MAX_MS 5000
 #define GOOD_MS 1000     /* a stream that lasted so long had not failed */
 #define SERVER_MIN_S 240 /* the server ends a stream after this and up to half as much more */
-#define SLACK ((size_t)64 << 10)
 #define VERSION_SIZE 64
 
 enum step { LIST, STREAM, PAUSE };
@@ -35,8 +34,9 @@ struct kube_watch {
 	enum step step;
 	char version[VERSION_SIZE]; /* "": to be listed */
 	struct buf lines;
-	bool over;  /* the request is, but lines of it may be left */
-	bool begun; /* the head of the stream was seen to have come in time */
+	size_t open; /* bytes of the line that has not ended */
+	bool over;   /* the request is, but lines of it may be left */
+	bool begun;  /* the head of the stream was seen to have come in time */
 	struct loop_timer ready, silence, pause;
 	int64_t begun_ns, heard_ns;
 	int failures; /* in a row */
@@ -85,6 +85,7 @@ stop(struct kube_watch *w)
 	loop_timer_off(&w->silence);
 	buf_reset(&w->lines);
 	w->over = w->begun = false;
+	w->open = 0;
 }
 
 /* Between half of it and all of it, so that many pods do not come back at once. */
@@ -103,6 +104,9 @@ pause_ms(struct kube_watch *w, const struct kube_answer *a)
 {
 	int64_t ms = PAUSE_FIRST_MS;
 
+	if (w->step == STREAM && w->ask.http && http_answer(w->ask.http)->status / 100 == 2 &&
+		clock_boot_ns() - w->begun_ns > GOOD_MS * MS_NS)
+		w->failures = 0;
 	for (int i = 0; i < w->failures && ms < PAUSE_MAX_MS; i++)
 		ms *= 2;
 	w->failures++;
@@ -207,26 +211,43 @@ on_event(struct kube_watch *w, const char *p, size_t n)
 	return true;
 }
 
-/* A whole line at a time, taken out first: the callback may end the watch. */
+/* What is kept is taken out first: a callback may end the watch, or what an event says the stream.
+ */
 static bool
 hand_on(struct kube_watch *w)
 {
-	char *end;
+	AUTO(buf_deinit) struct buf all = w->lines;
+	size_t at = 0;
 
-	while (w->lines.len > 0 && (end = memchr(w->lines.data, '\n', w->lines.len))) {
-		AUTO(buf_deinit) struct buf line = {0};
-		size_t n = (size_t)(end - w->lines.data);
+	w->lines = (struct buf){0};
+	while (at < all.len) {
+		char *end = memchr(all.data + at, '\n', all.len - at);
+		size_t n = end ? (size_t)(end - all.data) - at : 0;
 
-		if (n > 0)
-			buf_put(&line, w->lines.data, n);
-		buf_consume(&w->lines, n + 1);
-		if (n > 0 && !on_event(w, buf_str(&line), line.len))
+		if (!end)
+			break;
+		if (n > 0 && !on_event(w, all.data + at, n))
 			return false;
+		at += n + 1;
 	}
+	buf_consume(&all, at);
+	w->lines = all; /* the beginning of a line */
+	all = (struct buf){0};
 	return true;
 }
 
 /* ---- the stream ---- */
+
+/* Of many short events more may come at once than of one long. */
+static bool
+too_long(struct kube_watch *w, const char *p, size_t n)
+{
+	const char *first = memchr(p, '\n', n), *last = memrchr(p, '\n', n);
+	bool too = w->open + (first ? (size_t)(first - p) : n) > w->spec.object_max;
+
+	w->open = last ? (size_t)(p + n - last) - 1 : w->open + n;
+	return too;
+}
 
 static int
 on_bytes(void *arg, const void *p, size_t n, struct err *e)
@@ -235,7 +256,7 @@ on_bytes(void *arg, const void *p, size_t n, struct err *e)
 
 	w->heard_ns = clock_boot_ns();
 	loop_timer_in(w->kube->loop, &w->silence, w->spec.silence_ms);
-	if (w->lines.len + n > w->spec.object_max + SLACK)
+	if (too_long(w, p, n))
 		return err_set(e, ERR_CORRUPT, "an event of the watch is longer than %zu bytes",
 			w->spec.object_max);
 	buf_put(&w->lines, p, n);

@@ -11,6 +11,7 @@
 #include <stdio.h>
 #include <string.h>
 #include <sys/epoll.h>
+#include <sys/queue.h>
 
 #include "base/clock.h"
 #include "base/json.h"
@@ -27,15 +28,24 @@ struct tool {
 	struct kube_watch *watch;
 	struct loop_fd in;
 	struct linebuf lines;
+	LIST_HEAD(, job) jobs;
 	bool over;
 };
 
 struct job {
+	LIST_ENTRY(job) link;
 	struct tool *t;
 	int64_t id, begun_ns, deadline_ns;
 	char name[LEASE_NAME_SIZE], holder[LEASE_OWNER_SIZE]; /* of a renewal */
 	struct lease_object lease;
 };
+
+static void
+end_job(struct job *job)
+{
+	LIST_REMOVE(job, link);
+	free(job);
+}
 
 static void
 say(struct buf *b)
@@ -119,9 +129,8 @@ on_event(void *arg, const struct kube_event *event)
 static void
 on_answer(void *arg, const struct kube_answer *a)
 {
-	AUTO(free) struct job *job = arg;
-
-	say_answer(job, a);
+	say_answer(arg, a);
+	end_job(arg);
 }
 
 static int
@@ -142,7 +151,7 @@ run(struct job *job, struct kube_request *r)
 	if (begin(job, r, &e) == 0)
 		return;
 	say_error(job->id, &e);
-	free(job);
+	end_job(job);
 }
 
 /* ---- a renewal ---- */
@@ -164,7 +173,7 @@ on_read(void *arg, const struct kube_answer *a)
 	}
 	if (!none && lease_json_read(l, a->text, a->len, &e) < 0) {
 		say_error(job->id, &e);
-		free(job);
+		end_job(job);
 		return;
 	}
 	if (none || strcmp(l->holder, job->holder) != 0) {
@@ -182,7 +191,7 @@ on_read(void *arg, const struct kube_answer *a)
 		rc = kube_path_lease(&path, l->ns, none ? NULL : l->name, &e);
 	if (rc < 0) {
 		say_error(job->id, &e);
-		free(job);
+		end_job(job);
 		return;
 	}
 	r.method = none ? "POST" : "PUT";
@@ -208,6 +217,7 @@ job_of(struct tool *t, const char *id)
 	struct job *job = calloc(1, sizeof(*job));
 
 	must(job);
+	LIST_INSERT_HEAD(&t->jobs, job, link);
 	job->t = t;
 	job->id = strtoll(id, NULL, 10);
 	job->begun_ns = clock_boot_ns();
@@ -249,7 +259,7 @@ do_renew(struct tool *t, char *rest)
 	set_deadline(job, word(&rest));
 	if (kube_path_lease(&path, t->place.ns, job->name, &e) < 0) {
 		say_error(job->id, &e);
-		free(job);
+		end_job(job);
 		return;
 	}
 	r.path = path.data;
@@ -327,6 +337,8 @@ main(int argc, char **argv)
 	if (rc < 0)
 		fprintf(stderr, "kubecli: %s\n", e.msg);
 	kube_close(t.kube);
+	while (!LIST_EMPTY(&t.jobs))
+		end_job(LIST_FIRST(&t.jobs));
 	loop_free(t.loop);
 	linebuf_deinit(&t.lines);
 	return rc < 0 ? 1 : 0;

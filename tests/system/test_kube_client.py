@@ -123,6 +123,24 @@ def test_a_watch_that_is_cut_loses_nothing(t):
     ok(c.events("LOST"), "it was cut indeed")
 
 
+def test_long_events_and_many_at_once(t):
+    k, c = started(t)
+    big = "x" * 150000
+    k.request("PATCH", LEASES + "/pg", {"metadata": {"annotations": {"their.org/big": big}}}, kind=kube.MERGE)
+    ok(big in c.event(lambda e: e["event"] == "MODIFIED" and big in e["object"])["object"], "a long event comes whole")
+    k.request("PATCH", LEASES + "/pg", {"metadata": {"annotations": {"their.org/big": "y" * 2000}}}, kind=kube.MERGE)
+    k.fault("cut", "^watch")
+    k.cut_watches()
+    with k.db.lock:
+        for i in range(1000):
+            k.db.patch("leases", "default", "pg", kube.MERGE, {"spec": {"holderIdentity": f"burst{i}"}})
+    c.forget()
+    k.clear()
+    seen(c, "burst999")
+    order = [json.loads(e["object"])["spec"]["holderIdentity"] for e in c.events("MODIFIED")]
+    eq(order, [f"burst{i}" for i in range(1000)], "two megabytes of changes in their order")
+
+
 def test_a_silent_watch_is_begun_again_from_where_it_was(t):
     k, c = started(t)
     change(k, "before")

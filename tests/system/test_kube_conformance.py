@@ -210,6 +210,26 @@ def client_outcomes(k):
     eq(k.request("GET", PODS + "/mine").body["metadata"]["labels"], {"role": "primary"}, "the labels")
 
 
+def client_pods(k):
+    """Pods as they are in life: deep objects, with who manages which field."""
+    k.allow(POD, *POD_RIGHTS)
+    deep = pod("deep", **{"cnpg.io/cluster": "pg"})
+    term = {"labelSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}, "topologyKey": "zone"}
+    deep["spec"]["affinity"] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": term}]}}
+    deep["spec"]["containers"][0]["env"] = [{"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
+    deep["spec"]["volumes"] = [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]
+    r = k.request("POST", PODS, deep)
+    eq(r.status, 201, f"a pod: {r}")
+    c = kube.Client(k.test, k, token=kube.ADMIN, name="pods")
+    c.watch(PODS + "?labelSelector=cnpg.io%2Fcluster%3Dpg")
+    c.event(lambda e: e["event"] == "LISTED" and '"deep"' in e["object"], what="the pod")
+    r = c.call("PATCH", PODS + "/deep", {"metadata": {"labels": {"cnpg.io/instanceRole": "primary"}}}, kind=MERGE)
+    eq(r["outcome"], "OK", f"a label: {r['message']}")
+    c.event(lambda e: e["event"] == "MODIFIED" and '"primary"' in e["object"], what="the label")
+    k.request("DELETE", PODS + "/deep?gracePeriodSeconds=0")
+    c.event(lambda e: e["event"] == "DELETED", what="its end")
+
+
 def client_watch(k):
     """List, then changes by others as they come; the server goes and comes back; an old version is 410."""
     k.allow(POD, *POD_RIGHTS)
@@ -243,7 +263,7 @@ def client_watch(k):
 
 
 CASES = [creating, replacing, deleted_meanwhile, refusing, patching, listing, watching, watching_nothing_known,
-         refusing_people, keeping_foreign_fields, client_outcomes, client_watch, old_versions]
+         refusing_people, keeping_foreign_fields, client_outcomes, client_pods, client_watch, old_versions]
 
 
 def all_cases(t, real):

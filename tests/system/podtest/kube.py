@@ -277,8 +277,14 @@ class Client:
         self.lines = []
 
     def close(self):
-        if self.process.poll() is None:
+        self.process.stdin.close()
+        try:
+            status = self.process.wait(10)
+        except subprocess.TimeoutExpired:
             self.process.kill()
-        self.process.wait()
+            status = self.process.wait()
         self.errors.close()
+        if status:
+            with open(self.errors.name, errors="replace") as f:
+                raise Failed(f"kubecli ended with {status}: {f.read()[-4000:]}")
 
