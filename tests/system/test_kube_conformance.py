@@ -217,7 +217,7 @@ def client_pods(k):
     term = {"labelSelector": {"matchExpressions": [{"key": "a", "operator": "In", "values": ["b"]}]}, "topologyKey": "zone"}
     deep["spec"]["affinity"] = {"podAntiAffinity": {"preferredDuringSchedulingIgnoredDuringExecution": [{"weight": 1, "podAffinityTerm": term}]}}
     deep["spec"]["containers"][0]["env"] = [{"name": "N", "valueFrom": {"fieldRef": {"fieldPath": "metadata.name"}}}]
-    deep["spec"]["volumes"] = [{"name": "v", "projected": {"sources": [{"serviceAccountToken": {"path": "t"}}]}}]
+    deep["spec"]["volumes"] = [{"name": "v", "projected": {"sources": [{"configMap": {"name": "t"}}]}}]
     r = k.request("POST", PODS, deep)
     eq(r.status, 201, f"a pod: {r}")
     c = kube.Client(k.test, k, token=kube.ADMIN, name="pods")
