@@ -22,7 +22,8 @@ struct prepare {
 	struct pgdata data;
 	struct bindir bin;
 	bool has_manifest;
-	bool restores; /* an interrupted restore is to be continued */
+	bool restores;         /* an interrupted restore is to be continued */
+	struct member *member; /* NULL: nobody else is there; prepare_member.h */
 };
 
 /* Into the report of the job, for status and the log. */

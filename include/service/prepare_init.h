@@ -25,6 +25,7 @@ struct init_place {
 	char data[FILE_PATH_MAX];  /* WRAP/data */
 	char state[FILE_PATH_MAX]; /* WRAP/state */
 	bool inside;
+	bool replaces; /* PGDATA holds a cluster, which is set aside first */
 };
 
 /* What is to be made; strings owned, never NULL. */
@@ -53,6 +54,10 @@ struct init {
 
 /* Both places, the one to use first; n is 1 or 2. */
 int place_find(const struct prepare *p, struct init_place *out, struct err *e) MUSTCHECK;
+/* Beside PGDATA, whatever PGDATA holds; ERR_CONFIG when it cannot be. */
+int place_beside(const struct prepare *p, struct init_place *out, struct err *e) MUSTCHECK;
+/* WRAP says "complete", and what it holds is not yet moved. */
+bool place_is_complete(const struct init_place *pl);
 int place_make(struct init *in, struct err *e) MUSTCHECK;     /* WRAP, "building" */
 int place_restore(struct init *in, struct err *e) MUSTCHECK;  /* WRAP, "restoring", or as found */
 int place_complete(struct init *in, struct err *e) MUSTCHECK; /* fsync all, "complete" */

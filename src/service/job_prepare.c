@@ -9,7 +9,7 @@
 
 #include "base/log.h"
 #include "service/configure.h"
-#include "service/prepare.h"
+#include "service/prepare_member.h"
 #include "service/space.h"
 #include "service/spec_file.h"
 #include "sys/file.h"
@@ -164,15 +164,16 @@ prepare_cluster(struct prepare *p, struct err *e)
 
 	job_phase(p->j, "looking at the data directory", -1);
 	p->restores = p->spec->bootstrap == SPEC_BOOT_RECOVERY;
-	if (prepare_init_resume(p, e) < 0 || prepare_data(p, &make, e) < 0)
+	if (member_begin(p, e) < 0 || prepare_init_resume(p, e) < 0)
 		return -1;
+	if (prepare_data(p, &make, e) < 0)
+		return member_mend(p, e);
 	if (make) {
-		if (prepare_init(p, e) < 0 || prepare_data(p, &make, e) < 0)
+		if (member_make(p, e) < 0 || prepare_data(p, &make, e) < 0)
 			return -1;
 		must(!make);
-		p->plan.initialised = true;
 	}
-	return prepare_adopt(p, e);
+	return prepare_adopt(p, e) < 0 ? member_mend(p, e) : prepare_member(p, e);
 }
 
 /* What was known stays known. */
@@ -236,5 +237,6 @@ job_prepare_main(struct job *j, struct err *e)
 	if (rc == 0)
 		shared_write(j->board, SEC_PLAN, &p->plan);
 	p->spec = spec_free(p->spec);
+	member_end(p);
 	return rc;
 }

@@ -192,6 +192,9 @@ member_params(struct member_params *out, const struct member_target *t)
 	put(out, "application_name", t->application);
 	put(out, "connect_timeout", "5");
 	put(out, "tcp_user_timeout", "5000");
+	put(out, "keepalives_idle", "5");
+	put(out, "keepalives_interval", "2");
+	put(out, "keepalives_count", "3");
 	put(out, "gssencmode", "disable");
 	if (!a->cert) {
 		put(out, "sslmode", "prefer");

@@ -87,6 +87,24 @@ place_find(const struct prepare *p, struct init_place *out, struct err *e)
 	return place_set(out, !place_beside_works(out->target, exists), e);
 }
 
+int
+place_beside(const struct prepare *p, struct init_place *out, struct err *e)
+{
+	char parent[FILE_PATH_MAX];
+	bool exists, point = false;
+
+	if (place_target(p, out, &exists, e) < 0 || place_set(out, false, e) < 0 ||
+		file_parent(parent, sizeof(parent), out->target, e) < 0)
+		return -1;
+	out->replaces = true;
+	if (exists && mount_is_point(out->target, &point, e) < 0)
+		return -1;
+	if (!point && access(parent, W_OK | X_OK) == 0)
+		return 0;
+	return err_set(e, ERR_CONFIG, "%s cannot be replaced as a whole: %s", out->target,
+		point ? "it is a mount point" : "nothing can be made beside it");
+}
+
 /* ---- WRAP ---- */
 
 static int
@@ -122,6 +140,16 @@ place_read_state(
 	return 0;
 }
 
+bool
+place_is_complete(const struct init_place *pl)
+{
+	char state[16], waldir[FILE_PATH_MAX];
+	struct err ignored;
+
+	return file_exists(pl->data) && place_read_state(pl, state, waldir, &ignored) == 0 &&
+	       strcmp(state, STATE_COMPLETE) == 0;
+}
+
 /* pg_wal is built in WALDIR/.podgres, a name of ours, and moves up when the cluster is complete: so
  * whatever else is found in WALDIR is never ours to remove. */
 static int
@@ -147,7 +175,7 @@ place_make_as(struct init *in, const char *state, struct err *e)
 	struct init_place *pl = &in->place;
 	char parent[FILE_PATH_MAX];
 
-	if (place_check_waldir(in->p, e) < 0)
+	if (!pl->replaces && place_check_waldir(in->p, e) < 0)
 		return -1;
 	if (pl->inside && file_make_dirs(pl->target, 0700, e) < 0)
 		return -1;
