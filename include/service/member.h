@@ -77,6 +77,8 @@ int holder_open(struct holder *h, const struct member_target *t, struct err *e) 
 int holder_ask(struct holder *h, struct err *e) MUSTCHECK;
 /* A query of one row: replication_field() has it. */
 int holder_query(struct holder *h, const char *sql, struct err *e) MUSTCHECK;
+/* The slot of that name is there from now on, and keeps WAL. */
+int holder_slot(struct holder *h, const char *slot, struct err *e) MUSTCHECK;
 void holder_close(struct holder *h); /* idempotent */
 static inline void
 holder_close_auto(struct holder *h)

@@ -110,6 +110,19 @@ members_find_holder(struct members *m)
 		log_debug("the primary does not answer", F_STR("error", e.msg));
 }
 
+/* Without it a new primary that has not made it yet would turn us away. */
+static void
+members_own_slot(struct members *m)
+{
+	char slot[MEMBER_SLOT_SIZE];
+	struct err e;
+
+	member_slot_name(m->j->opt->pod_name, slot);
+	if (m->has_holder && !m->receiving && !m->holder.in_recovery &&
+		holder_slot(&m->holder, slot, &e) < 0)
+		log_warning("no slot on the primary", F_STR("error", e.msg));
+}
+
 /* WAL of a later timeline of the primary holds our place: we followed it there, whatever pg_control
  * says, which learns of it with the next restart point. */
 static bool
@@ -173,6 +186,7 @@ members_all(struct members *m, struct err *e)
 		return -1;
 	if (m->in_recovery)
 		members_find_holder(m);
+	members_own_slot(m);
 	if (members_ancestry(m, e) < 0)
 		return -1;
 	s.sql = m->sql;

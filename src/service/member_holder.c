@@ -95,6 +95,18 @@ holder_open(struct holder *h, const struct member_target *t, struct err *e)
 	return holder_ask(h, e) < 0 ? err_add(e, "primary at %s", t->host) : 0;
 }
 
+int
+holder_slot(struct holder *h, const char *slot, struct err *e)
+{
+	char text[128];
+
+	snprintf(text, sizeof(text), "CREATE_REPLICATION_SLOT %s PHYSICAL RESERVE_WAL", slot);
+	if (replication_command(h->r, text, e) == 0 ||
+		strcmp(replication_sqlstate(h->r), "42710") == 0)
+		return 0;
+	return err_add(e, "slot %s", slot);
+}
+
 void
 holder_close(struct holder *h)
 {

@@ -197,6 +197,19 @@ follow_may_go_alone(const struct prepare *p)
 	       p->member->el.timeline == control_timeline(&p->data.control);
 }
 
+/* A new primary makes it within seconds by itself; so there is nothing to wait for. */
+static void
+follow_slot(struct prepare *p)
+{
+	struct holder *h = &p->member->holder;
+	char slot[MEMBER_SLOT_SIZE];
+	struct err e;
+
+	member_slot_name(p->opt->pod_name, slot);
+	if (!h->in_recovery && holder_slot(h, slot, &e) < 0)
+		log_warning("no slot on the primary", F_STR("error", e.msg));
+}
+
 int
 member_follow(struct prepare *p, struct err *e)
 {
@@ -209,6 +222,7 @@ member_follow(struct prepare *p, struct err *e)
 			F_STR("error", e->msg));
 		return member_standby(p, e);
 	}
+	follow_slot(p);
 	if (p->member->mark.state != MARK_NONE)
 		return follow_marked(p, e);
 	if (!is_fresh_clone(p))

@@ -40,20 +40,6 @@ reclone_line(const char *name, const char *line, void *arg)
 		total > 0 ? (float)((double)done / (double)total) : -1);
 }
 
-/* The slot keeps the WAL from now until we follow; the primary may have made it already. */
-static int
-reclone_slot(struct prepare *p, char slot[MEMBER_SLOT_SIZE], struct err *e)
-{
-	struct holder *h = &p->member->holder;
-	char text[128];
-
-	member_slot_name(p->opt->pod_name, slot);
-	snprintf(text, sizeof(text), "CREATE_REPLICATION_SLOT %s PHYSICAL RESERVE_WAL", slot);
-	if (holder_query(h, text, e) == 0 || strcmp(replication_sqlstate(h->r), "42710") == 0)
-		return 0;
-	return err_add(e, "slot %s", slot);
-}
-
 static int
 reclone_argv(struct init *in, struct words *w, const char *slot, struct err *e)
 {
@@ -93,7 +79,8 @@ reclone_copy(struct init *in, struct err *e)
 			p->member->holder.version / 10000);
 		return -1;
 	}
-	if (reclone_slot(p, slot, e) < 0 || reclone_argv(in, &w, slot, e) < 0)
+	member_slot_name(p->opt->pod_name, slot);
+	if (holder_slot(&p->member->holder, slot, e) < 0 || reclone_argv(in, &w, slot, e) < 0)
 		return -1;
 	spec.envp = (const char *const *)in->env.item;
 	spec.argv = (const char *const *)w.item;
