@@ -93,6 +93,22 @@ member_password(const struct member_access *a, struct buf *out, struct err *e)
 	return out->len ? 0 : err_set(e, ERR_CONFIG, "%s is empty", path);
 }
 
+/* Every run looks, few have something to write. */
+static int
+lay_file(const char *path, const struct buf *text, struct err *e)
+{
+	struct buf old = {0};
+	struct err ignored;
+	bool same;
+
+	if (buf_check(text, e) < 0)
+		return -1;
+	same = file_read(&old, path, SECRET_BYTES, &ignored) == 0 && old.len == text->len &&
+	       memcmp(buf_str(&old), buf_str(text), old.len) == 0;
+	wipe(&old);
+	return same ? 0 : file_write(path, buf_str(text), text->len, 0600, e);
+}
+
 /* Text of libpq's password file: a colon or a backslash inside of a field has one before it. */
 static int
 lay_passfile(struct member_access *a, struct err *e)
@@ -108,10 +124,7 @@ lay_passfile(struct member_access *a, struct err *e)
 			buf_putc(&text, password.data[i]);
 		}
 		buf_putc(&text, '\n');
-		rc = buf_check(&text, e) < 0 ||
-				     file_write(a->passfile, buf_str(&text), text.len, 0600, e) < 0
-			     ? -1
-			     : 0;
+		rc = lay_file(a->passfile, &text, e);
 	}
 	wipe(&password);
 	wipe(&text);
@@ -131,7 +144,7 @@ lay_key(struct member_access *a, const struct run_options *opt, struct err *e)
 		return -1;
 	rc = file_read(&key, path, SECRET_BYTES, e);
 	if (rc == 0)
-		rc = file_write(a->key_file, buf_str(&key), key.len, 0600, e);
+		rc = lay_file(a->key_file, &key, e);
 	wipe(&key);
 	return rc;
 }

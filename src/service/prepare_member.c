@@ -147,13 +147,17 @@ member_run(struct prepare *p, const struct spawn_spec *spec, struct err *e)
 		if (!s.ended && member_same_holder(p, e) < 0)
 			return err_add(e, "%s is given up", spec->name);
 	}
-	return spawn_check(&s, e);
+	if (spawn_check(&s, e) == 0)
+		return 0;
+	if (strstr(e->msg, "No space left on device"))
+		e->kind = ERR_SPACE;
+	return -1;
 }
 
 /* ---- an empty PGDATA ---- */
 
-int
-member_make(struct prepare *p, struct err *e)
+static int
+make_any(struct prepare *p, struct err *e)
 {
 	const struct elector_status *el = p->member ? &p->member->el : NULL;
 
@@ -175,6 +179,15 @@ member_make(struct prepare *p, struct err *e)
 	}
 	return err_set(
 		e, ERR_REMOTE, "%s is empty: waiting for a primary to clone from", p->opt->pgdata);
+}
+
+/* A mark was about what is not there any more: somebody has moved it away. */
+int
+member_make(struct prepare *p, struct err *e)
+{
+	if (make_any(p, e) < 0)
+		return -1;
+	return p->member && p->member->mark.state != MARK_NONE ? mark_clear(p->member, e) : 0;
 }
 
 int

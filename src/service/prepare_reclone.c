@@ -316,6 +316,29 @@ member_resume_swap(struct prepare *p, struct err *e)
 	return swap_go_on(p, &pl, e);
 }
 
+/* Their folders are in use by what is in PGDATA, and nothing says where else they could be. */
+static int
+reclone_no_tablespaces(struct prepare *p, struct err *e)
+{
+	char dir[FILE_PATH_MAX], first[256];
+	bool empty = true;
+
+	if (file_join(dir, sizeof(dir), p->opt->pgdata, "pg_tblspc", e) < 0)
+		return -1;
+	if (!file_is_dir(dir))
+		return 0;
+	if (pgdata_is_empty(dir, &empty, first, e) < 0)
+		return -1;
+	if (empty)
+		return 0;
+	prepare_hint(p,
+		"move %s and its tablespaces away: this instance is then cloned from the primary",
+		p->opt->pgdata);
+	return err_set(e, ERR_STATE,
+		"it has tablespaces (pg_tblspc/%.100s), and a clone needs their folders empty",
+		first);
+}
+
 static int
 reclone_all(struct prepare *p, struct init *in, const char *reason, struct err *e)
 {
@@ -328,6 +351,8 @@ reclone_all(struct prepare *p, struct init *in, const char *reason, struct err *
 			p->opt->pgdata);
 		return -1;
 	}
+	if (reclone_no_tablespaces(p, e) < 0)
+		return -1;
 	if (clone_open(p, e) < 0 || mark_write(m, MARK_CLONE, reason, e) < 0 ||
 		reclone_build(in, e) < 0 || mark_write(m, MARK_SWAP, NULL, e) < 0 ||
 		swap_go_on(p, &in->place, e) < 0)

@@ -362,6 +362,32 @@ def test_primary_goes_on_or_becomes_a_standby_as_the_lease_says(t):
     eq(a.psql("select pg_is_in_recovery()"), "t", "in recovery")
 
 
+@test(seconds=120)
+def test_what_is_half_rewound_is_never_started(t):
+    a, system = leader(t)
+    b = follower(t, a, system)
+    b.end()
+    mark = t.file("db-2/.state/rejoin", "rewind\nsomebody\n7\ndiverged\n20260101T000000Z\n", 0o666)
+    for role in ("lead", "wait"):
+        got = b.job(role, "prepare", fails=True, system=system, timeline=1)
+        ok("half rewound" in got["error"], got["error"])
+    # Rewound in part to another primary than there is now: it is replaced, and kept.
+    b.job("follow", "prepare", holder=a, system=system, timeline=1)
+    eq((len(olds(b)), os.path.exists(mark)), (1, False), "set aside, mark")
+    ok("-rewind-failed-" in olds(b)[0], olds(b)[0])
+    t.file("db-2/.state/rejoin", "clone\n\n0\nby-hand\n20270101T000000Z\n", 0o666)
+    b.job("follow", "prepare", holder=a, system=system, timeline=1)
+    eq(len(olds(b)), 1, "one is kept")
+    ok("by-hand" in olds(b)[0], olds(b)[0])
+    # Moved away by hand: the mark was about that.
+    t.file("db-2/.state/rejoin", "rewind\nsomebody\n7\ndiverged\n20260101T000000Z\n", 0o666)
+    os.rename(b.data, b.top + "/away")
+    b.job("follow", "prepare", holder=a, system=system, timeline=1)
+    ok(not os.path.exists(mark), "no mark is left")
+    b.start()
+    streams(a, b)
+
+
 @test(seconds=180)
 def test_wal_on_a_volume_of_its_own_is_cloned_anew_too(t):
     a, system = leader(t)
