@@ -16,8 +16,8 @@ void sv_upgrade(struct sv *sv);
 /* At the start of a supervisor: 1 when there was a baton and it was taken, 0 when there was none.
  */
 int sv_baton_take(struct sv *sv, struct err *e) MUSTCHECK;
-/* What came behind the baton, onto the new board. */
-void sv_baton_plot(struct sv *sv);
+/* After a baton: the plan and what came behind it, onto the new board. */
+void sv_baton_board(struct sv *sv);
 /* After a baton: take postgres over as it runs. */
 int sv_baton_resume(struct sv *sv, struct err *e) MUSTCHECK;
 /* `podgres service baton LAYOUT`: exit code 0 when this program takes such a baton. */

@@ -449,7 +449,7 @@ sv_setup_board(struct sv *sv, struct err *e)
 	if (board_create(&sv->board, shared_sizes, SECTIONS, e) < 0)
 		return -1;
 	shared_write(sv->board, SEC_OPTIONS, &sv->opt);
-	sv_baton_plot(sv);
+	sv_baton_board(sv);
 	if (loop_new(&sv->loop, e) < 0)
 		return -1;
 	return proc_set_new(&sv->procs, e);

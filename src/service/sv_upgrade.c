@@ -12,7 +12,6 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/mman.h>
-#include <sys/stat.h>
 #include <sys/syscall.h>
 
 #include "base/clock.h"
@@ -82,16 +81,48 @@ baton_keep(struct sv *sv, bool keep)
 			(void)fcntl(*list[i], F_SETFD, keep ? 0 : FD_CLOEXEC);
 }
 
-/* What the page has drawn so far follows the baton.  A program that does not know it, or another
- * form of it, leaves it there. */
-static int
-baton_write_plot(struct sv *sv, int fd, struct err *e)
-{
-	static struct plot plot;
+/* What people look at and no process keeps follows the baton.  A program that does not know it, or
+ * another form of a part, leaves that part there. */
+static const enum section tail[] = {SEC_PLOT, SEC_LOG};
 
-	if (shared_read(sv->board, SEC_PLOT, &plot) == 0)
-		return 0;
-	return file_write_fd(fd, &plot, sizeof(plot), e);
+union baton_part {
+	struct plot plot;
+	struct log_facts log;
+};
+
+static int
+baton_write_tail(struct sv *sv, int fd, struct err *e)
+{
+	static union baton_part part;
+
+	for (size_t i = 0; i < ARRAY_LEN(tail); i++) {
+		uint64_t size = shared_sizes[tail[i]];
+
+		must(size <= sizeof(part));
+		(void)board_read(sv->board, (int)tail[i], &part, size);
+		if (file_write_fd(fd, &size, sizeof(size), e) < 0 ||
+			file_write_fd(fd, &part, size, e) < 0)
+			return -1;
+	}
+	return 0;
+}
+
+static void
+baton_read_tail(struct sv *sv, int fd)
+{
+	static union baton_part part;
+	off_t at = sizeof(struct baton);
+	uint64_t size;
+
+	for (size_t i = 0; i < ARRAY_LEN(tail); i++) {
+		if (pread(fd, &size, sizeof(size), at) != sizeof(size) || size > INT32_MAX)
+			return;
+		at += (off_t)sizeof(size);
+		if (size == shared_sizes[tail[i]] && size <= sizeof(part) &&
+			pread(fd, &part, size, at) == (ssize_t)size)
+			board_write(sv->board, (int)tail[i], &part, size);
+		at += (off_t)size;
+	}
 }
 
 static int
@@ -115,7 +146,7 @@ baton_write(struct sv *sv, int *out, struct err *e)
 	b.st = sv->st;
 	for (size_t i = 0; i < n; i++)
 		b.fd[i] = *list[i];
-	if (file_write_fd(fd, &b, sizeof(b), e) < 0 || baton_write_plot(sv, fd, e) < 0)
+	if (file_write_fd(fd, &b, sizeof(b), e) < 0 || baton_write_tail(sv, fd, e) < 0)
 		return -1;
 	snprintf(text, sizeof(text), "%d", fd);
 	if (setenv(BATON_ENV, text, 1) < 0)
@@ -257,20 +288,18 @@ sv_upgrade(struct sv *sv)
 
 /* ---- take ---- */
 
-/* The services do not run yet, so that the monitor goes on behind it. */
+/* No service runs yet: monitor and logger go on behind it. */
 void
-sv_baton_plot(struct sv *sv)
+sv_baton_board(struct sv *sv)
 {
-	static struct plot plot;
 	AUTO(close) int fd = sv->baton;
-	struct stat st;
 
 	sv->baton = -1;
-	if (fd < 0 || fstat(fd, &st) < 0 ||
-		st.st_size != (off_t)(sizeof(struct baton) + sizeof(plot)) ||
-		pread(fd, &plot, sizeof(plot), sizeof(struct baton)) != sizeof(plot))
+	if (fd < 0)
 		return;
-	shared_write(sv->board, SEC_PLOT, &plot);
+	/* The jobs look for it there. */
+	shared_write(sv->board, SEC_PLAN, &sv->st.plan);
+	baton_read_tail(sv, fd);
 }
 
 int

@@ -52,6 +52,8 @@ def test_what_was_ordered_is_remembered(t):
     upgrade(p)
     eq(p.status()["paused"], True, "paused")
     p.order("resume")
+    p.order("reload")  # a job that needs the plan of before
+    eq(p.status()["configError"], None, "what is wrong with the manifest")
     p.order("fence")
     eq(p.postgres_tree(), [], "postgres is fenced")
     before = p.status()["sessionID"]
