@@ -62,8 +62,8 @@ plot_figure(enum plot_series which, const struct plot_line *line, struct buf *ou
 		buf_puts(out, "</figcaption>\n</figure>\n");
 		return;
 	}
-	buf_printf(out, ", on average %s, at most %s", value_text(which, sum.mean, mean),
-		value_text(which, sum.high, high));
+	buf_printf(out, " <span>on average %s, at most %s</span>",
+		value_text(which, sum.mean, mean), value_text(which, sum.high, high));
 	buf_printf(out,
 		"</figcaption>\n<svg viewBox=\"0 0 %d 100\" preserveAspectRatio=\"none\" "
 		"role=\"img\" aria-label=\"%s, the last 15 minutes\"><path d=\"",
