@@ -297,8 +297,10 @@ sv_baton_board(struct sv *sv)
 	sv->baton = -1;
 	if (fd < 0)
 		return;
-	/* The jobs look for it there. */
+	/* Jobs look for the plan there, and nobody shall take an empty board for the truth. */
+	memset(sv->st.service, 0, sizeof(sv->st.service));
 	shared_write(sv->board, SEC_PLAN, &sv->st.plan);
+	shared_write(sv->board, SEC_SUPERVISOR, &sv->st);
 	baton_read_tail(sv, fd);
 }
 
