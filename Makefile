@@ -165,6 +165,15 @@ metrics-golden: all tools ## write tests/system/metrics_golden anew, with the ve
 		PODGRES_GOLDEN=write tests/system/run --bin $(BUILD)/podgres --pg $(PGV)/$$v/bin metrics_names || exit 1; \
 	done
 
+.PHONY: model model-mutants
+model: ## check the protocol of the lease with Spin: it holds, and not without any of its rules
+	scripts/setup model
+	tests/model/check-table --self-test
+	JOBS=$(JOBS) tests/model/run $(BUILD)
+model-mutants: ## only that each rule left out is seen to break it
+	scripts/setup model
+	JOBS=$(JOBS) tests/model/run $(BUILD) mutants
+
 .PHONY: campaign
 campaign: $(BUILD)/podgres ## the fault runs at full length: hours
 	PODGRES_TEST_SCALE=full $(SYSTEM)
@@ -224,7 +233,7 @@ coverage: ## line and branch coverage of the unit tests, as text and HTML
 
 # ---- lint: every warning is an error ----
 
-LINT := lint-format lint-layers lint-sizes lint-banned lint-shell lint-docs lint-cppcheck lint-tidy lint-gcc lint-clang
+LINT := lint-format lint-layers lint-sizes lint-banned lint-shell lint-docs lint-model lint-cppcheck lint-tidy lint-gcc lint-clang
 # The rows of include/tbl are laid out by hand: one row, one line.
 C_FILES := $(sort $(filter-out include/tbl/%,$(wildcard src/*/*.c include/*/*.h tests/unit/*/*.[ch] tests/fuzz/*.[ch] tests/bench/*.[ch] tests/system/*.[ch])))
 TIDY := $(patsubst %.c,$(BUILD)/tidy/%.ok,$(ALL_SRC))
@@ -247,6 +256,8 @@ lint-shell:
 	grep -lE '^#!/bin/(ba)?sh' -r scripts .ci tests docker | xargs shellcheck
 lint-docs: $(if $(wildcard scripts/check-docs),$(BUILD)/podgres)
 	$(if $(wildcard scripts/check-docs),BUILD=$(BUILD) scripts/check-docs $(BUILD)/podgres,@:)
+lint-model:
+	tests/model/check-table --self-test
 lint-gcc: $(BUILD)/podgres $(UNIT_BIN)
 lint-clang:
 	$(MAKE) BUILD=$(BUILD)-clang CC=clang all unit-bins

@@ -38,9 +38,12 @@ enum syncset_do {
 };
 
 struct syncset_state {
-	struct syncset guc;   /* what was set last */
-	struct syncset lease; /* what a consistent read or an own write showed last */
-	bool in_force;        /* every walsender and backend uses guc; a restart brings it about */
+	struct syncset guc; /* what was set last */
+	/* What the last own write that was answered with 200 says.  A read is not enough while an
+	 * earlier write of ours has no answer: it may land after the read (tests/model, NO_ANSWER).
+	 */
+	struct syncset lease;
+	bool in_force; /* every walsender and backend uses guc; a restart brings it about */
 	/* The mark is the end of the WAL at a moment when guc was in force already: members that
 	 * flushed up to there have whatever was acknowledged under earlier settings. */
 	uint32_t past_mark;

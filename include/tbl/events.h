@@ -33,6 +33,8 @@ EVENT(PROMOTE_LATE, "promotion too late", "the promotion did not finish in time"
 	"no promotion was under way")
 EVENT(PROMOTE_FAILED, "promotion not told", "postgres could not be told to promote",
 	"no promotion was under way")
+EVENT(ELECTED, "elected", "the lease is free and this member goes first",
+	"only a running standby can take over")
 EVENT(LEASE_MINE, "lease claimed", "the lease is ours and fresh", "the lease was not asked for")
 EVENT(LEASE_REFUSED, "lease refused", "the lease went to another or the claim was late",
 	"the lease was not asked for")

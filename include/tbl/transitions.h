@@ -54,6 +54,8 @@ MOVE(STANDBY, EXIT_EARLY, FAILED, BACK_OFF, "postgres did not come up")
 MOVE(STANDBY, EXIT_FENCED, FENCED, NOTHING, "fenced: postgres is stopped")
 MOVE(STANDBY, EXIT_STOP, KILL, EXIT, "stopped")
 MOVE(STANDBY, PROMOTE, CLAIM, CLAIM, "promotion ordered: asking for the lease")
+MOVE(STANDBY, ELECTED, CLAIM, CLAIM, "the lease is free and this member goes first: claiming it")
+MOVE(STANDBY, DIVERGED, HANDOVER, STOP_ORDERLY, "on another history than the primary: stopping to rejoin")
 MOVE(STANDBY, FENCE, KILL, STOP_FAST, "fenced: stopping postgres")
 MOVE(STANDBY, RESTART, HANDOVER, STOP_ORDERLY, "restart ordered: stopping postgres")
 MOVE(STANDBY, STOP, HANDOVER, STOP_ORDERLY, "asked to stop: stopping postgres")
@@ -74,6 +76,7 @@ MOVE(CLAIM, WATCHDOG, KILL, STOP_NOW, "the supervisor stood still: everything is
 MOVE(CLAIM, UNGUARDED, HANDOVER, STOP_ORDERLY, "no fencer for too long: stopping postgres")
 MOVE(CLAIM, DATA_GONE, KILL, STOP_NOW, "the data directory vanished under postgres")
 STAY(CLAIM, PROMOTE, "a promotion is under way")
+STAY(CLAIM, ELECTED, "the claim is under way")
 STAY(CLAIM, RESTART, "a promotion is under way")
 
 /* ---- writable ---- */
