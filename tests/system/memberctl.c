@@ -3,10 +3,10 @@
  *
  *	memberctl top=FOLDER pod=NAME role=lead|follow|wait [name=value]... JOB...
  *
- * FOLDER has data, run, .state and secrets.  Further: bindir config waldir port cluster holder
- * address system timeline members=A,B.  Jobs, in that order, on one board that FOLDER/plan keeps
- * for the next run: prepare, configure, members.  At the end one JSON object on stdout; exit status
- * by kind of error.
+ * FOLDER has data, run, .state and secrets.  Further: bindir config waldir cert key ca port
+ * cluster holder address system timeline members=A,B.  Jobs, in that order, on one board that
+ *FOLDER/plan keeps for the next run: prepare, configure, members.  At the end one JSON object on
+ *stdout; exit status by kind of error.
  */
 #include <stdio.h>
 #include <string.h>
@@ -58,7 +58,8 @@ set_text(struct control_of *c, const char *name, const char *value)
 		char *to;
 		size_t size;
 	} row[] = {{"bindir", c->opt.bindir, PATH_LEN}, {"config", c->opt.config, PATH_LEN},
-		{"waldir", c->opt.waldir, PATH_LEN},
+		{"waldir", c->opt.waldir, PATH_LEN}, {"cert", c->opt.tls_cert, PATH_LEN},
+		{"key", c->opt.tls_key, PATH_LEN}, {"ca", c->opt.tls_client_ca, PATH_LEN},
 		{"pod", c->opt.pod_name, sizeof(c->opt.pod_name)},
 		{"cluster", c->opt.cluster_name, sizeof(c->opt.cluster_name)},
 		{"holder", c->el.holder_name, sizeof(c->el.holder_name)},
