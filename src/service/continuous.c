@@ -231,8 +231,10 @@ static int
 receiver_connect(struct receiver *c, struct err *e)
 {
 	char port[16];
-	const char *const key[] = {"host", "port", "user", NULL};
-	const char *const value[] = {c->sup.plan.socket_dir, port, c->sup.plan.superuser, NULL};
+	/* While a part is being stored nothing is said to the server, which must not mind. */
+	const char *const key[] = {"host", "port", "user", "options", NULL};
+	const char *const value[] = {c->sup.plan.socket_dir, port, c->sup.plan.superuser,
+		"-c wal_sender_timeout=60s", NULL};
 	const struct replication_spec spec = {.key = key,
 		.value = value,
 		.application = "podgres continuous",

@@ -40,6 +40,7 @@ follow_open(struct prepare *p, struct err *e)
 		return err_set(e, ERR_REMOTE,
 			"the address of \"%.100s\", who has the Lease, is not known", m->el.holder);
 	job_phase(p->j, "asking the primary", -1);
+	holder_close(&m->holder); /* of a clone that took its time */
 	m->has_holder = holder_open(&m->holder, &m->target, e) == 0;
 	if (!m->has_holder) {
 		holder_close(&m->holder);
