@@ -137,8 +137,8 @@ test-system: all tools ## system tests; K='stop fence.toggle' chooses, PG=17 tak
 
 .PHONY: test-system-asan
 test-system-asan: ## system tests with a binary under AddressSanitizer and UBSan
-	$(MAKE) -j$(JOBS) BUILD=$(BUILD)-asan SAN=address,undefined OPT='-O1 -g' all
-	tests/system/run --bin $(BUILD)-asan/podgres $(if $(PG),--pg $(PG)) $(if $(K),$(K),--only asan)
+	$(MAKE) -j$(JOBS) BUILD=$(BUILD)-asan SAN=address,undefined OPT='-O1 -g' all tools
+	PODGRES_TEST_BUILD=asan PODGRES_TEST_TOOLS=$(abspath $(BUILD)-asan)/tools tests/system/run --bin $(BUILD)-asan/podgres $(if $(PG),--pg $(PG)) $(if $(K),$(K),--only asan)
 
 .PHONY: test
 test: ## install what tests need and run all of them

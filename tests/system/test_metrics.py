@@ -256,7 +256,7 @@ broken:
 """
 
 
-@test(seconds=120, tags=["versions"])
+@test(seconds=120, tags=["versions", "asan"])
 def test_queries_of_users_and_what_a_bad_one_costs(t):
     secrets = t.folder("secrets", owner=False, mode=0o755)
     os.makedirs(secrets + "/mine", exist_ok=True)
@@ -298,6 +298,8 @@ spec:
     until(lambda: 'datname="db_1"' in str(metrics(p).get("cnpg_each_here")), 20, "another database by pattern")
     eq(set(metrics(p)["cnpg_each_here"]["samples"]), {'cnpg_each_here{datname="app"}', 'cnpg_each_here{datname="db_1"}'}, "databases")
     eq(metrics(p)["cnpg_cached_taken"]["samples"]["cnpg_cached_taken"], first, "cache_seconds")
+    for name in ("cnpg_cache_hits", "cnpg_cache_miss"):
+        until(lambda n=name: metrics(p)[n]["samples"][n] > 0, 15, f"{name} counts")
     with open(secrets + "/mine/new", "w") as f:
         f.write('more: {query: "SELECT 7 AS x", metrics: [{x: {usage: GAUGE}}]}\n')
     os.rename(secrets + "/mine/new", secrets + "/mine/custom")

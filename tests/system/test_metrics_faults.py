@@ -10,7 +10,7 @@ import threading
 import time
 
 from podtest import eq, ok, scale, test, until
-from podtest.watch import CAP, Kept, Slot, Watch, exporter_backends, family, percentile
+from podtest.watch import CAP, SANITIZED, Kept, Slot, Watch, exporter_backends, family, percentile
 
 FEW = "apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pod}\nspec:\n"
 AGE = 'podgres_metrics_query_age_seconds{{query="{}"}}'
@@ -117,7 +117,7 @@ def test_postmaster_and_backends_frozen(t):
     w.end("postgres frozen", cap=CAP, note=f"up was 0 after {down:.1f} s, current again after {again:.1f} s")
 
 
-@test(seconds=scale(60, 900))
+@test(seconds=scale(60, 900), tags=["asan"])
 def test_its_own_backend_frozen(t):
     p = collected(t)
     w = Watch(t, p)
@@ -205,7 +205,7 @@ def test_all_connections_taken_before_it_has_connected(t):
     w.end("connections taken before", note=f"current {again:.1f} s after they were free")
 
 
-@test(seconds=60)
+@test(seconds=60, tags=["asan"])
 def test_databases_that_let_nobody_in(t):
     p = t.started()
     p.psql("CREATE DATABASE closed")
@@ -234,7 +234,7 @@ def slow_reader(p):
     return s
 
 
-@test(seconds=scale(60, 300))
+@test(seconds=scale(60, 300), tags=["asan"])
 def test_fifty_scrapers_at_once(t):
     """Half of them never read; the others come over kept connections and over new ones."""
     p = collected(t, "cnpg_pg_database_size_bytes")
@@ -256,7 +256,7 @@ def test_fifty_scrapers_at_once(t):
         w.pair()
         time.sleep(0.02)
     burst = min(together(p, 50) for _ in range(3))
-    ok(burst < 0.1, f"50 in one instant took {burst:.3f} s")
+    ok(burst < 0.1 or SANITIZED, f"50 in one instant took {burst:.3f} s")
     with_them = rss()
     w.scrape += times
     w.fast()

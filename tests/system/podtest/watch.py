@@ -15,6 +15,7 @@ from .check import Failed, eq, ok, until
 LIMIT = 0.005
 ROLE = "cnpg_metrics_exporter"
 CAP = 3  # the role's CONNECTION LIMIT
+SANITIZED = "asan" in os.environ.get("PODGRES_TEST_BUILD", "")  # its times and sizes say nothing
 USED = 2  # what the collector itself holds to, as long as the server ends what was closed
 
 
@@ -266,7 +267,7 @@ class Watch:
     def is_fast(self):
         """A trivial path that was late at the same moments tells of others on the machine."""
         late, floor = percentile(self.scrape, 0.99), percentile(self.floor, 0.99)
-        return late < LIMIT or (floor > LIMIT / 2 and late < floor + LIMIT)
+        return SANITIZED or late < LIMIT or (floor > LIMIT / 2 and late < floor + LIMIT)
 
     def fast(self):
         """p99 of a scrape; what was late is measured anew while the fault lasts, up to three times."""
@@ -311,5 +312,7 @@ class Watch:
         self.kept.close()
         self.asking.close()
         ok(max(most, seen) <= cap, f"{most}, {seen} connections")
+        if SANITIZED:
+            return
         ok(used < cpu, f"the collector used {used * 100:.1f} % of a core")
         ok(mb < rss, f"the collector had {mb:.1f} MB")
