@@ -103,6 +103,7 @@ query_error(struct collector_query *cq, const struct sql *c, const char *databas
 
 #define LOCK_NOT_AVAILABLE "55P03"
 #define QUERY_CANCELED "57014"
+#define NO_RESOURCES "53" /* too many connections, out of memory, disk full */
 
 /* The server was busy with something, and will be again. */
 static bool
@@ -142,6 +143,14 @@ query_breaker(struct collector_query *cq, int64_t now)
 	cq->break_until_ns = now + cq->break_ms * MS_NS;
 }
 
+/* It could not even begin: that says nothing about the query, which may be due once an hour. */
+static bool
+query_soon(const struct collector_query *cq)
+{
+	return cq->failed && (strncmp(cq->group.sqlstate, NO_RESOURCES, 2) == 0 ||
+				     (cq->locked && cq->told.samples == 0));
+}
+
 void
 query_unlock(struct collector_query *cq)
 {
@@ -163,8 +172,8 @@ query_end(struct collector_query *cq, int64_t every_ms)
 		cq->group.errors_total++;
 	query_say(cq);
 	query_breaker(cq, now);
-	if (cq->locked && cq->told.samples == 0 && cq->due_ns > cq->break_until_ns)
-		cq->due_ns = cq->break_until_ns;
+	if (query_soon(cq) && cq->due_ns > now + COLLECTOR_BREAK_MS * MS_NS)
+		cq->due_ns = now + COLLECTOR_BREAK_MS * MS_NS;
 	/* A failure in one of many databases leaves the rows of the others. */
 	if (cq->failed && cq->told.samples == 0) {
 		cq->next = metric_result_free(cq->next);
