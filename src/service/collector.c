@@ -14,6 +14,9 @@
 #define BACKOFF_MIN_MS 200
 #define BACKOFF_MAX_MS 5000
 #define TICK_MS 1000
+/* The monitor asks each second.  While it hears nothing, nobody is dialled: each attempt would wait
+ * in the socket's queue, and all of them would be let in at once when postgres wakes up. */
+#define SILENT_MS 5000
 
 /* ---- which query belongs where ---- */
 
@@ -231,7 +234,7 @@ collector_linked(struct collector *c)
 		collector_cannot(c, sql_error(c->kept.sql), sql_sqlstate(c->kept.sql));
 	if (c->kept.sql)
 		return true;
-	if (now < c->connect_due_ns)
+	if (now < c->connect_due_ns || now - c->pg.query_ok_ns > SILENT_MS * MS_NS)
 		return false;
 	if (collector_connect(c, &e) < 0) {
 		const char *state = c->kept.sql ? sql_sqlstate(c->kept.sql) : "";

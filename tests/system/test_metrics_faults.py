@@ -110,6 +110,9 @@ def test_postmaster_and_backends_frozen(t):
     if scale(0, 1):
         ok(not family(v, "cnpg_backends_total"), "rows of ten minutes ago")
     w.fast()
+    tries = family(w.values(), "cnpg_collector_collection_errors_total")
+    w.during(scale(8, 60), 0.1)
+    eq(family(w.values(), "cnpg_collector_collection_errors_total"), tries, "nobody is dialled who does not answer")
     for proc in frozen:
         if proc.alive():
             proc.kill(signal.SIGCONT)
