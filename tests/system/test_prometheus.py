@@ -9,6 +9,7 @@ import urllib.parse
 import urllib.request
 
 from podtest import eq, ok, scale, test, until
+from test_latency import pgbench
 
 HERE = os.path.dirname(os.path.abspath(__file__))
 FILES = os.path.join(os.path.dirname(os.path.dirname(HERE)), "docker", "prometheus")
@@ -89,13 +90,16 @@ class Prometheus:
 def test_a_real_prometheus_gets_every_name(t):
     p = t.started()
     p.psql("create table t as select n, repeat('x', 100) as pad from generate_series(1, 20000) n; create index on t(n)")
-    p.psql("analyze t")
+    p.psql("analyze t; create role ends login password 'x' valid until '2040-01-01'")
     prom = Prometheus(t, f"127.0.0.1:{p.metrics_port}")
     ending = threading.Event()
+
+    t.as_postgres(pgbench(t), "-i", "-q", "-s", "5", "-h", p.run_dir, "-p", str(p.port), "postgres")
 
     def load():
         while not ending.is_set():
             p.psql("update t set n = n + 1 where n % 100 = 7; select count(*) from t")
+            t.as_postgres(pgbench(t), "-n", "-c", "4", "-T", "5", "-h", p.run_dir, "-p", str(p.port), "postgres", check=False)
 
     worker = threading.Thread(target=load, daemon=True)
     worker.start()
@@ -111,8 +115,16 @@ def test_a_real_prometheus_gets_every_name(t):
                 expr = re.sub(r"\$(namespace|cluster|instance)", ".*", target["expr"])
                 ok(prom.ask("query", query=expr) is not None, f"{panel['title']}: {expr}")
         with open(f"{HERE}/compat_names.txt") as f:
-            wanted = [line.split()[0] for line in f if line.startswith(("cnpg_", "barman_"))]
+            rows = [line.split() for line in f if line.startswith(("cnpg_", "barman_"))]
+        wanted = {r[0] for r in rows if r[4] in ("any", "primary") and int(r[3].split("-")[0]) <= t.major}
         ok(len(wanted) > 40, f"{len(wanted)} names")
+
+        def without():
+            return sorted(n for n in wanted if not prom.value(f"last_over_time({n}[5m])"))
+        until(lambda: without() == [], 40, "every compatibility name has data")
+        scrapes = prom.value("sum(count_over_time(up[10m]))")[0]["value"][1]
+        print(f"figures: {scrapes} scrapes in the last 10 minutes; data for {len(wanted)} compatibility names and {len(names)} of rules and "
+              "dashboard")
         p.cli("fence", "on", "--reason", "test")
         until(lambda: prom.value('ALERTS{alertname="PodgresFenced", alertstate="firing"}'), 30, "the alert about the fence fires")
         until(lambda: prom.value('ALERTS{alertname="PodgresNoPrimary", alertstate="firing"}'), 30, "so does that about the primary")
