@@ -279,9 +279,9 @@ unit-bins: $(UNIT_BIN)
 # ---- promises about the binary ----
 
 # 600 kB was the limit while there was no archive, 1 MB before the metrics.
-SIZE_LIMIT := 1200000
+SIZE_LIMIT := 1400000
 .PHONY: size
-size: $(BUILD)/podgres ## the stripped binary stays under 1.2 MB
+size: $(BUILD)/podgres ## the stripped binary stays under 1.4 MB
 	@strip -o $(BUILD)/podgres.stripped $<
 	@size=$$(stat -c %s $(BUILD)/podgres.stripped); \
 	echo "size: $$size bytes stripped, limit $(SIZE_LIMIT)"; [ "$$size" -lt $(SIZE_LIMIT) ]

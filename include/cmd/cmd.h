@@ -40,7 +40,7 @@ typedef int command_fn(int argc, char **argv);
 command_fn cmd_kubectl;
 
 #define ON(name) (UINT64_C(1) << CMD_##name)
-#define ON_ORDERS (ON(PROMOTE) | ON(FENCE) | ON(RESTART) | ON(RELOAD) | ON(PAUSE))
+#define ON_ORDERS (ON(PROMOTE) | ON(SWITCHOVER) | ON(FENCE) | ON(RESTART) | ON(RELOAD) | ON(PAUSE))
 
 /* What the commands that talk to a manager were told (include/tbl/cli_options.h). */
 struct cli_args {

@@ -23,6 +23,9 @@ int64_t status_time(const char *rfc3339);
 const char *status_bytes(double bytes, char out[16]);
 
 void status_facts(const struct status_view *v, struct buf *out); /* src/cmd/status_facts.c */
+/* src/cmd/status_members.c: nothing without a Lease. */
+void status_lease(const struct status_view *v, struct buf *out);
+void status_members(const struct status_view *v, struct buf *out);
 /* src/cmd/status_tables.c: the lists, each with its head or nothing at all. */
 void status_replication(const struct status_view *v, struct buf *out);
 void status_slots(const struct status_view *v, struct buf *out);

@@ -43,6 +43,7 @@ struct order {
 	char by[64];       /* who asked, for the log and the fence reason: "unix:uid=0", "cert:CN",
 			      "token" */
 	char reason[128];  /* given by the caller, "" for none */
+	char member[64];   /* of a switchover: the target; "": whoever is best */
 	struct order_backup backup;
 };
 
@@ -77,7 +78,7 @@ int order_mode_parse(const char *text, enum order_mode *out); /* -1: no such mod
 void order_init(struct order *o, enum order_kind kind);
 /* One parameter, from the query or the body: mode (fence and restart only), reason, wait, those of
  * a backup: name, immediate, incremental, target, rate, keep; and of a hot backup: name, immediate,
- * slot, archived, lasts.  Strict:
+ * slot, archived, lasts; and of a switchover: target.  Strict:
  * anything else is ERR_INVALID.  o->kind must be set. */
 int order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value,
 	struct err *e) MUSTCHECK;

@@ -25,7 +25,8 @@ struct api_view {
 	struct job_report job; /* SEC_JOB_MAIN */
 	struct archive_facts archive;
 	struct collector_facts collector;
-	int64_t now_ns, now_wall_us; /* of the last refresh */
+	struct elector_status elector; /* all zero without a Lease */
+	int64_t now_ns, now_wall_us;   /* of the last refresh */
 };
 
 void api_view_refresh(struct api_view *v);
@@ -123,6 +124,9 @@ void api_json_operation(struct json *j, const struct operation *op);
 void api_json_operations(struct json *j, const struct api_view *v);
 void api_json_patroni(struct json *j, struct api_call *c);
 void api_json_lsn(struct json *j, const char *key, uint64_t lsn); /* nothing when 0 */
+/* Seconds since a boot time; null for 0. */
+void api_json_age(struct json *j, const char *key, const struct api_view *v, int64_t at_ns);
+void api_json_lease(struct json *j, struct api_call *c);
 
 /* The fields of the archive, of backups and of what came back, into an open object. */
 void api_json_archive(struct json *j, const struct api_view *v);

@@ -40,6 +40,7 @@ int service_monitor_main(struct service *s);
 int service_api_main(struct service *s);
 int service_collector_main(struct service *s);
 int service_archiver_main(struct service *s);
+int service_elector_main(struct service *s);
 
 /* ---- jobs ---- */
 

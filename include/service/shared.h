@@ -149,7 +149,8 @@ struct plan {
 	char warning[PLAN_WARNINGS][320];
 };
 
-/* ---- SEC_JOB_MAIN, SEC_JOB_SIDE, SEC_JOB_FLAG, SEC_JOB_BACKUP: the job of that lane ---- */
+/* ---- SEC_JOB_MAIN, SEC_JOB_SIDE, SEC_JOB_FLAG, SEC_JOB_CARE, SEC_JOB_BACKUP: the job of that lane
+ * ---- */
 
 struct job_report {
 	uint64_t run;     /* number of this run, given by the supervisor */
@@ -512,6 +513,15 @@ struct elector_member {
 	char sync[16];   /* "sync", "quorum", "potential", "async", "" */
 };
 
+enum elector_order_kind { ELECTOR_ORDER_NONE, ELECTOR_ORDER_PROMOTE, ELECTOR_ORDER_SWITCHOVER };
+
+struct elector_order {
+	uint64_t number;     /* from 1; the answer repeats it */
+	uint32_t what;       /* enum elector_order_kind */
+	char target[64];     /* of a switchover; "": whoever is best */
+	int64_t accept_loss; /* bytes, past the guards; -1: none */
+};
+
 struct elector_status {
 	uint32_t role;      /* enum elector_role */
 	bool known;         /* the Lease, or that there is none, was read since this start */
@@ -527,7 +537,12 @@ struct elector_status {
 	uint64_t switch_lsn;                /* where that timeline began */
 	uint64_t claims;                    /* of ours that were granted: each may promote once */
 	int64_t transitions;                /* of the Lease */
-	bool released; /* ours no more, by our own word, and nobody was told otherwise */
+	bool giving;          /* ours until postgres is stopped; then it is given back */
+	uint64_t handovers;   /* so often was the supervisor asked to stop postgres for that */
+	bool released;        /* ours no more, by our own word, and nobody was told otherwise */
+	uint64_t answered;    /* number of the last order that was answered */
+	uint32_t answer_kind; /* enum err_kind; ERR_NONE: it is done */
+	char answer[256];     /* why not; "" when it is done */
 	bool paused;
 	char command[16], command_target[64]; /* "switchover", "" */
 	char problem[256], hint[256];         /* "" for none */
@@ -548,6 +563,7 @@ enum section {
 	SEC_JOB_MAIN,
 	SEC_JOB_SIDE,
 	SEC_JOB_FLAG,
+	SEC_JOB_CARE,
 	SEC_JOB_BACKUP,
 	SEC_POSTGRES,
 	SEC_LOG,
@@ -574,6 +590,7 @@ enum msg_type {
 	MSG_REOPEN,      /* supervisor -> services: SIGUSR1.  No body */
 	MSG_DRAIN,       /* supervisor -> archiver: postgres is gone, archive what is left; body:
 			    int64_t, boot time in ns until which.  archive_facts.drained answers */
+	MSG_ELECT,       /* supervisor -> elector: struct elector_order */
 	MSG_CATALOG,     /* supervisor -> archiver: backups changed, read the catalogue again */
 };
 

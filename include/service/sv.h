@@ -14,7 +14,7 @@
 #include "sys/proc.h"
 #include "sys/tree.h"
 
-enum sv_lane { SV_MAIN, SV_SIDE, SV_FLAG, SV_BACKUP, SV_LANES };
+enum sv_lane { SV_MAIN, SV_SIDE, SV_FLAG, SV_CARE, SV_BACKUP, SV_LANES };
 
 struct sv;
 
@@ -62,6 +62,27 @@ struct sv_drain {
 	int64_t by_ns;     /* until then */
 	int64_t silent_ns; /* since when there is no archiver, boot time; 0: there is one */
 	struct loop_timer late;
+};
+
+#define LEASE_WHOM_SIZE 328
+
+/* The Lease, when there is one: sv_lease.c. */
+struct sv_lease {
+	struct elector_status el;           /* as last read */
+	int64_t sent_ns;                    /* of the newest write that made or kept it ours */
+	int64_t fast_ns, kill_ns, fence_ns; /* V1, V2, V3 after that */
+	bool bound;                         /* this postgres may write as long as it is fresh */
+	bool lost;                          /* for this postgres, whatever comes */
+	bool waits;                         /* a preparation waits until it is known */
+	bool leaving;                       /* we end as soon as it was given back */
+	uint64_t handed;                    /* hand-overs that were begun */
+	uint64_t used;                      /* claims that have promoted, or started a primary */
+	uint64_t asked;                     /* number of our last question */
+	int64_t asked_ns, leave_by_ns;
+	int64_t care_ns; /* when the job members runs next, boot time */
+	struct elector_order ask;
+	char followed[LEASE_WHOM_SIZE]; /* address and holder that postgres was told to follow */
+	struct loop_timer fast;
 };
 
 struct sv {
@@ -115,6 +136,7 @@ struct sv {
 	struct loop_timer backup_kill; /* a backup that does not end by itself */
 	int64_t ticked_ns;
 	struct sv_drain drain;
+	struct sv_lease lease;
 	bool want_stop;
 	bool quit; /* SIGQUIT */
 	struct sv_fence fence;
@@ -183,6 +205,21 @@ void sv_drain_look(struct sv *sv);  /* the archiver has news */
 void sv_drain_again(struct sv *sv); /* the archiver was started again */
 void sv_drain_tick(struct sv *sv);
 void sv_drain_cut(struct sv *sv); /* somebody is in a hurry */
+
+/* sv_lease.c */
+void sv_lease_init(struct sv *sv);
+bool sv_lease_on(const struct sv *sv);          /* there is one */
+bool sv_lease_fresh(const struct sv *sv);       /* ours and before V1; without one always */
+int64_t sv_lease_limit_ns(const struct sv *sv); /* V3, boot time; CLOCK_NEVER: no limit */
+void sv_lease_look(struct sv *sv);              /* the elector has news, or time has passed */
+bool sv_lease_known(struct sv *sv);             /* else the preparation comes later by itself */
+void sv_lease_bind(struct sv *sv);              /* postgres begins to be writable */
+void sv_lease_free(struct sv *sv);              /* nothing of it is left */
+void sv_lease_ask(struct sv *sv, enum elector_order_kind what, const char *target);
+enum fsm_event sv_lease_claim(struct sv *sv); /* LEASE_MINE, or NONE: the answer comes later */
+void sv_lease_end(struct sv *sv);             /* ends podgres, once the Lease was given back */
+void sv_lease_leave(struct sv *sv);
+void sv_lease_cared(struct sv *sv, const struct job_report *r); /* the job members has ended */
 
 /* sv_postgres.c */
 void sv_pg_init(struct sv *sv);

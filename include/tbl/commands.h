@@ -12,9 +12,8 @@ COMMAND(STATUS, "status", cmd_status, LOOK, "[--json] [-v]",
 	"this instance as its manager sees it, for a person", NULL)
 COMMAND(PSQL, "psql", cmd_psql, LOOK, "[PSQL-ARG...]", "exec psql on this instance's socket", NULL)
 COMMAND(PROMOTE, "promote", cmd_order, ORDER, "", "make this standby the primary", NULL)
-COMMAND(SWITCHOVER, "switchover", cmd_missing, ORDER, "[TARGET]",
-	"hand the primary's role to another member",
-	"switchover needs the Kubernetes lease, which this version does not have yet")
+COMMAND(SWITCHOVER, "switchover", cmd_order, ORDER, "[TARGET]",
+	"hand the primary's role to another member, the best one unless it is named", NULL)
 COMMAND(FENCE, "fence", cmd_order, ORDER, "on|off [--mode immediate] [--reason TEXT]",
 	"stop postgres and keep it stopped, also after a restart; or let it run again", NULL)
 COMMAND(RESTART, "restart", cmd_order, ORDER, "[--mode smart|fast|immediate]",

@@ -3,6 +3,7 @@
  *
  * JOB(name, text, lane, deadline_s, does)
  *   lane        MAIN: one at a time, the long ones; SIDE: short ones that must not wait for those;
+ *               CARE: what comes again every few seconds while postgres runs;
  *               FLAG: the fence flag alone, which waits for nobody; BACKUP: base backups, beside all
  *               else, ended with postgres
  *   deadline_s  seconds until it is killed; 0: as long as it makes progress
@@ -14,5 +15,5 @@ JOB(PROMOTE, "promote", SIDE, 10, "writes the promote file that postgres looks f
 JOB(BACKUP, "backup", BACKUP, 0, "makes a base backup in the archive, or clears away a dead one")
 JOB(PRUNE, "prune", BACKUP, 3600, "deletes from the archive what retentionPolicy lets go")
 JOB(HOT_BACKUP, "hot-backup", BACKUP, 0, "holds a backup open while volumes are copied")
-JOB(MEMBERS, "members", SIDE, 30, "sees to the role and the slots that members replicate with")
+JOB(MEMBERS, "members", CARE, 30, "sees to the role and the slots that members replicate with")
 JOB(SPACE, "space", SIDE, 30, "looks whether the volume has room for WAL again")

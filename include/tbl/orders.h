@@ -6,8 +6,7 @@
  *   brings  NULL, or what is missing in this version: the order then answers 501 with that sentence
  */
 ORDER(PROMOTE, "promote", "/v1/promote", FSM_EV_PROMOTE, NULL)
-ORDER(SWITCHOVER, "switchover", "/v1/switchover", FSM_EV_SWITCHOVER,
-	"switchover needs the Kubernetes lease, which this version does not have yet")
+ORDER(SWITCHOVER, "switchover", "/v1/switchover", FSM_EV_SWITCHOVER, NULL)
 ORDER(FENCE, "fence", "/v1/fence", FSM_EV_FENCE, NULL)
 ORDER(UNFENCE, "unfence", "/v1/unfence", FSM_EV_UNFENCE, NULL)
 ORDER(RESTART, "restart", "/v1/restart", FSM_EV_RESTART, NULL)

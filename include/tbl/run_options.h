@@ -54,6 +54,15 @@ RUN_OPTION("token-file", PATH, token_file, "PODGRES_TOKEN_FILE", "", "FILE",
 	"who sends the token in this file (Authorization: Bearer) may give orders")
 RUN_OPTION("status-auth", FLAG, status_auth, "PODGRES_STATUS_AUTH", "", "",
 	"/pg/status needs what orders need")
+RUN_OPTION("coordination", CHOICE, coordination, "PODGRES_COORDINATION", "none", "none|kubernetes",
+	"who says which instance is the primary: nobody, the instance is alone; or the Lease of "
+	"Kubernetes that is named like the cluster")
+RUN_OPTION("kube-api", TEXT, kube_api, "PODGRES_KUBE_API", "", "URL",
+	"the API of Kubernetes; found by itself in a pod")
+RUN_OPTION("kube-token-file", PATH, kube_token, "PODGRES_KUBE_TOKEN_FILE", "", "FILE",
+	"the token for it; of the pod's service account when not given")
+RUN_OPTION("kube-ca-file", PATH, kube_ca, "PODGRES_KUBE_CA_FILE", "", "FILE",
+	"the authority of its certificate, likewise")
 RUN_OPTION("log-level", CHOICE, log_level, "PODGRES_LOG_LEVEL", "info",
 	"error|warning|info|debug|trace", "the least important lines that are written")
 RUN_OPTION("log-format", CHOICE, log_text, "PODGRES_LOG_FORMAT", "json", "json|text",

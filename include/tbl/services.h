@@ -10,4 +10,5 @@ SERVICE(FENCER, "fencer", KEEP, 5000, "kills postgres when the deadline on the b
 SERVICE(MONITOR, "monitor", RUN, 15000, "looks at postgres each second over one kept connection")
 SERVICE(API, "api", RUN, 10000, "answers HTTP on 8000, 9187 and the unix socket")
 SERVICE(COLLECTOR, "collector", RUN, 15000, "runs the metric queries and renders what they say")
+SERVICE(ELECTOR, "elector", RUN, 15000, "asks Kubernetes for the Lease and knows the members")
 SERVICE(ARCHIVER, "archiver", RUN, 15000, "sends WAL to the archive and fetches it from there")

@@ -1,5 +1,5 @@
 /*
- * cmd_order - promote, fence, restart, reload, pause: what was asked, as an order.
+ * cmd_order - promote, switchover, fence, restart, reload, pause: what was asked, as an order.
  */
 #include <stdio.h>
 #include <string.h>
@@ -32,6 +32,9 @@ order_kind(const char *name, const struct opt_rest *rest, struct err *e)
 	};
 	bool takes_word = false;
 
+	if (strcmp(name, "switchover") == 0 && rest->n <= 1)
+		return ORDER_SWITCHOVER;
+
 	for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
 		if (strcmp(orders[i].name, name) != 0)
 			continue;
@@ -46,7 +49,8 @@ order_kind(const char *name, const struct opt_rest *rest, struct err *e)
 }
 
 static int
-order_body(const struct cli_args *args, enum order_kind kind, char **out, struct err *e)
+order_body(const struct cli_args *args, enum order_kind kind, const char *member, char **out,
+	struct err *e)
 {
 	static const char *const modes[] = {NULL, "smart", "fast", "immediate"};
 	AUTO(buf_deinit) struct buf b = {0};
@@ -61,6 +65,8 @@ order_body(const struct cli_args *args, enum order_kind kind, char **out, struct
 		json_kstr(&j, "mode", modes[args->mode]);
 	if (*args->reason)
 		json_kstr(&j, "reason", args->reason);
+	if (kind == ORDER_SWITCHOVER && *member)
+		json_kstr(&j, "target", member);
 	json_end_obj(&j);
 	if (buf_check(&b, e) < 0)
 		return -1;
@@ -83,13 +89,13 @@ cmd_order(int argc, char **argv)
 	if (command_begin(argc, argv, &args, &rest, &rc) < 0)
 		return rc;
 	kind = order_kind(argv[0], &rest, &e);
-	if (kind < 0 || order_body(&args, (enum order_kind)kind, &body, &e) < 0) {
+	w.word = rest.n ? rest.arg[0] : "";
+	if (kind < 0 || order_body(&args, (enum order_kind)kind, w.word, &body, &e) < 0) {
 		char hint[96];
 
 		snprintf(hint, sizeof(hint), PROGRAM " %s --help says how", argv[0]);
 		return command_fail(argv[0], &e, hint);
 	}
-	w.word = rest.n ? rest.arg[0] : "";
 	w.path = order_path((enum order_kind)kind);
 	w.body = body;
 	return order_watch_run(&w);

@@ -142,6 +142,7 @@ status_render(const struct status_view *v, struct buf *out)
 	status_problems(v, out);
 	buf_putc(out, '\n');
 	status_facts(v, out);
+	status_members(v, out);
 	status_replication(v, out);
 	status_slots(v, out);
 	status_collations(v, out);

@@ -319,7 +319,8 @@ status_more(const struct status_view *v, struct buf *out)
 		return;
 	status_factf(v, out, "System", "%s", status_s(v, "systemID"));
 	status_factf(v, out, "Data", "%s", status_s(v, "manager.pgdata"));
-	status_factf(v, out, "Lease", "%s", status_s(v, "lease.mode"));
+	if (strcmp(status_s(v, "lease.mode"), "standalone") == 0)
+		status_factf(v, out, "Lease", "standalone");
 	status_factf(v, out, "podgres", "%s, session %s", status_s(v, "instanceManagerVersion"),
 		status_s(v, "sessionID"));
 }
@@ -329,6 +330,7 @@ status_facts(const struct status_view *v, struct buf *out)
 {
 	status_postgres(v, out);
 	status_role(v, out);
+	status_lease(v, out);
 	status_connections(v, out);
 	status_recovery(v, out);
 	status_job(v, out);

@@ -153,6 +153,7 @@ lease_same_pod(const char *a, const char *b)
 	const char *end_a = strrchr(a, '/'), *end_b = strrchr(b, '/');
 
 	return end_a && end_b && end_a - a == end_b - b && end_a != strchr(a, '/') &&
+	       end_a[-1] != '/' && /* without a UID it may be another pod of that name */
 	       strncmp(a, b, (size_t)(end_a - a)) == 0;
 }
 

@@ -168,6 +168,17 @@ order_put_name(struct order_backup *b, const char *text, struct err *e)
 	return err_set(e, ERR_INVALID, "a backup's name has letters, digits, \".\", \"_\", \"-\"");
 }
 
+/* The name of a pod goes into the Lease. */
+static int
+order_put_member(struct order *o, const char *text, struct err *e)
+{
+	if (order_put_text(o->member, sizeof(o->member), "target", text, e) < 0)
+		return -1;
+	if (strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-") == strlen(text))
+		return 0;
+	return err_set(e, ERR_INVALID, "\"%.40s\" is no name of a pod", text);
+}
+
 /* 1: no parameter of a backup. */
 static int
 order_put_backup(struct order_backup *b, const char *key, const char *value, struct err *e)
@@ -243,6 +254,8 @@ order_param(struct order *o, int64_t *wait_ms, const char *key, const char *valu
 		if (rc <= 0)
 			return rc;
 	}
+	if (o->kind == ORDER_SWITCHOVER && strcmp(key, "target") == 0)
+		return order_put_member(o, value, e);
 	return order_unknown(key, e);
 }
 

@@ -45,7 +45,9 @@ pod_postgres(struct live *l)
 	live_put(l, "podgres_orphans_reaped_total", (double)sup->orphans);
 	live_put(l, "podgres_config_error", sup->plan.config_error[0] != '\0');
 	live_put(l, "podgres_config_warnings", sup->plan.warnings);
-	live_put(l, "podgres_lease_held", sup->state == FSM_PRIMARY || sup->state == FSM_PROMOTE);
+	live_put(l, "podgres_lease_held",
+		l->in->opt->coordination ? v->elector.role == ELECTOR_LEAD
+					 : sup->state == FSM_PRIMARY || sup->state == FSM_PROMOTE);
 	live_put(l, "podgres_lease_deadline_seconds",
 		sup->lease_deadline_ns ? (double)(sup->lease_deadline_ns - v->now_ns) / 1e9
 				       : INFINITY);

@@ -52,8 +52,8 @@ json_kuint_text(struct json *j, const char *key, uint64_t v)
 }
 
 /* Seconds since a boot time; null for never. */
-static void
-json_age(struct json *j, const char *key, const struct api_view *v, int64_t at_ns)
+void
+api_json_age(struct json *j, const char *key, const struct api_view *v, int64_t at_ns)
 {
 	json_key(j, key);
 	if (at_ns == 0)
@@ -314,10 +314,10 @@ status_ages(struct json *j, const struct api_view *v)
 {
 	bool seen = api_view_seen(v);
 
-	json_age(j, "observedAgeSeconds", v, v->stamp_ns[SEC_POSTGRES]);
-	json_age(j, "connectAgeSeconds", v, seen ? v->pg.connect_ok_ns : 0);
-	json_age(j, "queryAgeSeconds", v, seen ? v->pg.query_ok_ns : 0);
-	json_age(j, "flushAgeSeconds", v, seen ? v->pg.flush_ok_ns : 0);
+	api_json_age(j, "observedAgeSeconds", v, v->stamp_ns[SEC_POSTGRES]);
+	api_json_age(j, "connectAgeSeconds", v, seen ? v->pg.connect_ok_ns : 0);
+	api_json_age(j, "queryAgeSeconds", v, seen ? v->pg.query_ok_ns : 0);
+	api_json_age(j, "flushAgeSeconds", v, seen ? v->pg.flush_ok_ns : 0);
 }
 
 /* Without Kubernetes the lease is always ours. */
@@ -326,6 +326,10 @@ status_lease(struct json *j, struct api_call *c)
 {
 	const struct api_view *v = &c->a->view;
 
+	if (c->a->opt->coordination == COORDINATION_KUBERNETES) {
+		api_json_lease(j, c);
+		return;
+	}
 	json_kobj(j, "lease");
 	json_kstr(j, "mode", "standalone");
 	json_kstr(j, "holder", c->a->opt->pod_name);
@@ -386,7 +390,7 @@ status_recovery(struct json *j, const struct api_view *v)
 			json_null(j);
 		else
 			json_num(j, (double)v->pg.redo_progress);
-		json_age(j, "movedAgeSeconds", v, v->pg.redo_moved_ns);
+		api_json_age(j, "movedAgeSeconds", v, v->pg.redo_moved_ns);
 	}
 	if (seen && v->pg.known && v->pg.in_recovery) {
 		json_bytes(j, "lagBytes", api_view_lag(v));
@@ -438,7 +442,7 @@ status_services(struct json *j, const struct api_view *v)
 		json_kstr(j, "name", service_text((enum service_id)i));
 		json_kint(j, "pid", s->pid);
 		json_kint(j, "restarts", s->restarts);
-		json_age(j, "heartbeatAgeSeconds", v, board_beat_ns(v->board, i));
+		api_json_age(j, "heartbeatAgeSeconds", v, board_beat_ns(v->board, i));
 		json_bytes(j, "rssBytes", v->stamp_ns[SEC_POSTGRES] ? v->pg.rss_bytes[i] : -1);
 		json_given(j, "reason", s->reason);
 		if (s->backoff_until_ns > v->now_ns)
@@ -491,7 +495,7 @@ status_log(struct json *j, const struct api_view *v)
 	json_kobj(j, "log");
 	json_kint(j, "lines", (int64_t)v->log.lines);
 	json_kint(j, "dropped", (int64_t)v->log.dropped);
-	json_age(j, "stdoutBlockedSeconds", v, v->log.stdout_blocked_ns);
+	api_json_age(j, "stdoutBlockedSeconds", v, v->log.stdout_blocked_ns);
 	json_end_obj(j);
 }
 

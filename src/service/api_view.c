@@ -36,6 +36,7 @@ api_view_refresh(struct api_view *v)
 	view_copy(v, SEC_JOB_MAIN, &v->job, sizeof(v->job));
 	view_copy(v, SEC_ARCHIVE, &v->archive, sizeof(v->archive));
 	view_copy(v, SEC_COLLECTOR, &v->collector, sizeof(v->collector));
+	view_copy(v, SEC_ELECTOR, &v->elector, sizeof(v->elector));
 	v->now_ns = clock_boot_ns();
 	v->now_wall_us = clock_wall_us();
 }

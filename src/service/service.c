@@ -34,6 +34,7 @@ static int (*const mains[SERVICES])(struct service *s) = {
 	[SERVICE_API] = service_api_main,
 	[SERVICE_COLLECTOR] = service_collector_main,
 	[SERVICE_ARCHIVER] = service_archiver_main,
+	[SERVICE_ELECTOR] = service_elector_main,
 };
 
 static void

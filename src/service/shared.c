@@ -12,6 +12,7 @@ const size_t shared_sizes[SECTIONS] = {
 	[SEC_JOB_MAIN] = sizeof(struct job_report),
 	[SEC_JOB_SIDE] = sizeof(struct job_report),
 	[SEC_JOB_FLAG] = sizeof(struct job_report),
+	[SEC_JOB_CARE] = sizeof(struct job_report),
 	[SEC_POSTGRES] = sizeof(struct pg_facts),
 	[SEC_LOG] = sizeof(struct log_facts),
 	[SEC_JOB_BACKUP] = sizeof(struct job_report),

@@ -11,6 +11,7 @@
  *   sv_postgres  start, ladder, tree
  *   sv_orders    what people ask for, and the fence
  *   sv_drain     the archiver sends the last WAL before we end
+ *   sv_lease     whose turn it is to be the primary
  */
 #include "service/supervisor.h"
 
@@ -30,6 +31,7 @@
 
 #define SV_TICK_MS 1000
 #define SV_SETTLED_MS 60000 /* postgres that ran so long has no crash history */
+#define SV_MEMBER_PAUSE_MS 3000
 #define SV_SPACE_MS 3000
 #define SV_RELOAD_MS 300
 #define SV_FENCE_AGAIN_MS 10000
@@ -74,7 +76,11 @@ sv_reason(struct sv *sv, const char *fmt, ...)
 bool
 sv_arm(struct sv *sv)
 {
-	return board_deadline_move(sv->board, clock_boot_ns() + sv->opt.watchdog_ms * MS_NS) == 0;
+	int64_t by_ns = clock_boot_ns() + sv->opt.watchdog_ms * MS_NS;
+
+	if (sv_lease_limit_ns(sv) < by_ns)
+		by_ns = sv_lease_limit_ns(sv);
+	return board_deadline_move(sv->board, by_ns) == 0;
 }
 
 static void
@@ -84,6 +90,9 @@ sv_back_off(struct sv *sv)
 
 	if (sv->st.state == FSM_FAILED && pause_ms < RESTART_FIRST_MS)
 		pause_ms = RESTART_FIRST_MS;
+	/* Whom a member waits for may be there the next moment. */
+	if (sv_lease_on(sv) && pause_ms > SV_MEMBER_PAUSE_MS)
+		pause_ms = SV_MEMBER_PAUSE_MS;
 	if (sv->st.paused) {
 		sv_reason(sv, "paused: postgres is started again by resume or restart");
 		return;
@@ -95,7 +104,7 @@ sv_back_off(struct sv *sv)
 }
 
 static void
-sv_claim_standalone(struct sv *sv)
+sv_claim_prepare(struct sv *sv)
 {
 	static struct pg_facts facts;
 
@@ -115,14 +124,17 @@ sv_act(struct sv *sv, enum fsm_action action)
 		sv_job_prepare(sv);
 		break;
 	case FSM_DO_START_PRIMARY:
+		sv_lease_bind(sv);
+		sv_pg_start(sv);
+		break;
 	case FSM_DO_START_STANDBY:
 		sv_pg_start(sv);
 		break;
 	case FSM_DO_CLAIM:
-		/* Standalone: the lease is always ours. */
-		sv_claim_standalone(sv);
-		return FSM_EV_LEASE_MINE;
+		sv_claim_prepare(sv);
+		return sv_lease_claim(sv);
 	case FSM_DO_PROMOTE:
+		sv_lease_bind(sv);
 		loop_timer_in(sv->loop, &sv->promote_late, sv->st.plan.start_delay_ms);
 		sv_side_next(sv);
 		break;
@@ -130,8 +142,9 @@ sv_act(struct sv *sv, enum fsm_action action)
 		sv_pg_stop(sv, sv->want_stop ? LADDER_STOP : LADDER_RESTART);
 		break;
 	case FSM_DO_STOP_FAST:
-		sv_pg_stop(sv, sv->fence.want ? (sv->fence.now ? LADDER_FENCE_NOW : LADDER_FENCE)
-					      : LADDER_STOP);
+		sv_pg_stop(sv, sv->fence.want   ? (sv->fence.now ? LADDER_FENCE_NOW : LADDER_FENCE)
+			       : sv->lease.lost ? LADDER_LEASE
+						: LADDER_STOP);
 		break;
 	case FSM_DO_STOP_NOW:
 		sv_pg_stop(sv, LADDER_NOW);
@@ -278,6 +291,7 @@ sv_on_tick(struct loop_timer *t, void *arg)
 	}
 	board_beat(sv->board, SERVICE_SUPERVISOR);
 	loop_timer_in(sv->loop, t, ms);
+	sv_lease_look(sv);
 	if (sv->pg && sv->pg_accepted && sv->pg_restart.count > 0 &&
 		clock_boot_ns() - sv->st.pg_started_boot_ns > SV_SETTLED_MS * MS_NS)
 		restart_forget(&sv->pg_restart);
@@ -419,6 +433,7 @@ sv_begin(struct sv *sv, struct err *e)
 	loop_timer_init(&sv->reload_soon, sv_on_reload_soon, sv);
 	sv_jobs_init(sv);
 	sv_drain_init(sv);
+	sv_lease_init(sv);
 	sv_pg_init(sv);
 	if (loop_add(sv->loop, loop_fd_init(&sv->signal_src, sv_on_signal, sv), sv->signals,
 		    EPOLLIN, e) < 0)

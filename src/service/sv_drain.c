@@ -47,7 +47,7 @@ sv_drain_end(struct sv *sv, const char *how)
 		if (sv->exit_code == 0)
 			sv->exit_code = SV_EXIT_LEFT;
 	}
-	sv->done = true;
+	sv_lease_end(sv);
 }
 
 static void
@@ -67,7 +67,7 @@ sv_drain_begin(struct sv *sv)
 	if (sv->drain.on)
 		return;
 	if (!sv_drain_wanted(sv)) {
-		sv->done = true;
+		sv_lease_end(sv);
 		return;
 	}
 	if (sv->give_up.at_ns == CLOCK_NEVER || left_ms < SV_DRAIN_LEAST_MS) {

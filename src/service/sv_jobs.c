@@ -31,6 +31,7 @@ sv_report(const struct sv *sv, const struct sv_job *job, struct job_report *r)
 	static const int sections[SV_LANES] = {[SV_MAIN] = SEC_JOB_MAIN,
 		[SV_SIDE] = SEC_JOB_SIDE,
 		[SV_FLAG] = SEC_JOB_FLAG,
+		[SV_CARE] = SEC_JOB_CARE,
 		[SV_BACKUP] = SEC_JOB_BACKUP};
 
 	if (board_read(sv->board, sections[job->lane], r, sizeof(*r)) == 0 || r->run != job->run) {
@@ -92,6 +93,10 @@ sv_prepared(struct sv *sv, const struct job_report *r)
 		sv_take_plan(sv);
 		if (sv_fenced(sv) || sv->want_stop)
 			return; /* that event comes, or has come, by itself */
+		if (!sv->st.plan.standby && !sv_lease_fresh(sv)) {
+			sv_event(sv, FSM_EV_UNFIT, "the Lease was lost meanwhile");
+			return;
+		}
 		sv_event(sv, sv->st.plan.standby ? FSM_EV_READY_STANDBY : FSM_EV_READY_PRIMARY,
 			sv->st.plan.crashed ? "crash recovery comes first" : NULL);
 		return;
@@ -267,6 +272,8 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 		sv_hot_done(sv, &r);
 		break;
 	case JOB_MEMBERS:
+		sv_lease_cared(sv, &r);
+		break;
 	case JOB_NONE:
 	case JOBS:
 		break;
@@ -343,7 +350,8 @@ sv_job_prepare(struct sv *sv)
 		sv->want_prepare = sv->job[SV_MAIN].id != JOB_PREPARE;
 		return;
 	}
-	sv_job_start(sv, SV_MAIN, JOB_PREPARE, NULL, 0);
+	if (sv_lease_known(sv))
+		sv_job_start(sv, SV_MAIN, JOB_PREPARE, NULL, 0);
 }
 
 void

@@ -11,6 +11,7 @@
 #include "base/log.h"
 #include "service/sv.h"
 
+#define SV_SWITCH_MS 120000   /* nobody has taken over by then */
 #define SV_FENCE_LATE_MS 2000 /* after that postgres is stopped without a durable flag */
 
 /* ---- operations ---- */
@@ -109,6 +110,23 @@ sv_op_promote(struct sv *sv, struct operation *op)
 }
 
 static void
+sv_op_switchover(struct sv *sv, struct operation *op)
+{
+	const struct sv_lease *l = &sv->lease;
+	bool answered = l->el.answered >= l->asked;
+
+	if (answered && *l->el.answer)
+		sv_op_end(sv, op, (enum err_kind)l->el.answer_kind, l->el.answer);
+	else if (answered && l->el.role == ELECTOR_FOLLOW)
+		sv_op_end(sv, op, ERR_NONE, NULL);
+	else if (clock_boot_ns() > l->asked_ns + SV_SWITCH_MS * MS_NS)
+		sv_op_end(sv, op, ERR_TIMEOUT, "nobody took over in time");
+	else
+		sv_op_phase(sv, op,
+			l->el.giving || !answered ? "stopping" : "waiting for the next primary");
+}
+
+static void
 sv_op_restart(struct sv *sv, struct operation *op, uint32_t mark)
 {
 	if (sv->st.pg_starts > mark && sv->st.pg_phase == PG_PHASE_ACCEPTING)
@@ -136,6 +154,8 @@ sv_ops_update(struct sv *sv)
 			sv_op_unfence(sv, op);
 		else if (op->kind == ORDER_PROMOTE)
 			sv_op_promote(sv, op);
+		else if (op->kind == ORDER_SWITCHOVER)
+			sv_op_switchover(sv, op);
 		else if (op->kind == ORDER_RESTART)
 			sv_op_restart(sv, op, sv->op_mark[i]);
 	}
@@ -232,6 +252,11 @@ sv_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 		return sv_delete_allowed(sv, r);
 	if (kind == ORDER_HOT_STOP || kind == ORDER_HOT_ABORT)
 		return sv_hot_allowed(sv, o, r);
+	if (kind == ORDER_SWITCHOVER && !sv_lease_on(sv)) {
+		sv_refuse(r, ERR_STATE,
+			"a lone instance has nobody to hand over to: see --coordination");
+		return false;
+	}
 	if (kind == ORDER_FENCE || kind == ORDER_UNFENCE || ev == FSM_EV_NONE)
 		return true;
 	step = fsm_step((enum fsm_state)sv->st.state, ev);
@@ -293,6 +318,8 @@ sv_do(struct sv *sv, const struct order *o)
 		sv_hot_end(sv, o->kind == ORDER_HOT_STOP);
 		break;
 	case ORDER_SWITCHOVER:
+		sv_lease_ask(sv, ELECTOR_ORDER_SWITCHOVER, o->member);
+		break;
 	case ORDER_REINIT:
 	case ORDER_KINDS:
 		break;

@@ -141,6 +141,7 @@ sv_gone(struct sv *sv)
 	/* Only now may the deadline be forgotten: nothing is left that could write. */
 	board_deadline_disarm(sv->board);
 	board_fired_set(sv->board, 0);
+	sv_lease_free(sv);
 	sv->watchdog_seen = false;
 	sv->st.tree_gone = true;
 	sv->st.tree = 0;
@@ -354,6 +355,10 @@ sv_pg_start(struct sv *sv)
 static void
 sv_look_promoted(struct sv *sv, const struct pg_facts *f)
 {
+	if (sv->st.state == FSM_STANDBY && f->known && !f->in_recovery && !sv_lease_fresh(sv)) {
+		sv_event(sv, FSM_EV_LEASE_LOST, "somebody promoted it directly");
+		return;
+	}
 	if (sv->st.state == FSM_STANDBY && f->known && !f->in_recovery) {
 		log_warning("postgres was promoted by somebody else");
 		sv_event(sv, FSM_EV_PROMOTE, "somebody promoted postgres directly");

@@ -118,6 +118,8 @@ sv_on_channel(struct loop_fd *src, uint32_t events, void *arg)
 			sv_pg_look(c->sv);
 		else if (msg.type == MSG_POKE && c->id == SERVICE_ARCHIVER)
 			sv_drain_look(c->sv);
+		else if (msg.type == MSG_POKE && c->id == SERVICE_ELECTOR)
+			sv_lease_look(c->sv);
 	}
 }
 
@@ -251,6 +253,12 @@ sv_service_on_again(struct loop_timer *t, void *arg)
 }
 
 static bool
+sv_service_wanted(const struct sv *sv, int id)
+{
+	return id != SERVICE_ELECTOR || sv_lease_on(sv);
+}
+
+static bool
 sv_service_waits(enum service_id id)
 {
 	return id == SERVICE_MONITOR || id == SERVICE_API || id == SERVICE_ARCHIVER ||
@@ -270,6 +278,8 @@ sv_services_start(struct sv *sv)
 		snprintf(sv->st.service[i].name, sizeof(sv->st.service[i].name), "%s",
 			service_text((enum service_id)i));
 		loop_timer_init(&c->again, sv_service_on_again, c);
+		if (!sv_service_wanted(sv, i))
+			continue;
 		/* Their libraries take their time: a start of postgres comes before them. */
 		if (!sv->resumed && sv_service_waits((enum service_id)i))
 			loop_timer_in(sv->loop, &c->again, SV_LATER_MS);
@@ -284,7 +294,7 @@ sv_services_now(struct sv *sv)
 	for (int i = SERVICE_SUPERVISOR + 1; i < SERVICES; i++) {
 		struct sv_child *c = &sv->child[i];
 
-		if (c->proc || sv->st.service[i].restarts)
+		if (c->proc || sv->st.service[i].restarts || !sv_service_wanted(sv, i))
 			continue;
 		loop_timer_off(&c->again);
 		sv_service_start(c);

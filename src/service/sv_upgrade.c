@@ -19,7 +19,7 @@
 #include "sys/file.h"
 
 #define BATON_ENV "PODGRES_BATON"
-#define BATON_MAGIC UINT32_C(0x42415431)
+#define BATON_MAGIC UINT32_C(0x42415432)
 #define BATON_ARGS 8192
 #define UPGRADE_LOGGER_MS 300
 #define BATON_FDS (6 + SV_FIFOS + SV_LISTENS)
@@ -31,6 +31,7 @@ struct baton {
 	bool accepted;
 	uint32_t promote_from;
 	struct sv_fence fence;
+	struct sv_lease lease;
 	struct supervisor_status st;
 };
 
@@ -142,7 +143,8 @@ baton_write(struct sv *sv, int *out, struct err *e)
 		.size = sizeof(b),
 		.accepted = sv->pg_accepted,
 		.promote_from = sv->promote_from,
-		.fence = sv->fence};
+		.fence = sv->fence,
+		.lease = sv->lease};
 	b.st = sv->st;
 	for (size_t i = 0; i < n; i++)
 		b.fd[i] = *list[i];
@@ -325,6 +327,7 @@ sv_baton_take(struct sv *sv, struct err *e)
 	baton_keep(sv, false);
 	sv->st = b.st;
 	sv->fence = b.fence;
+	sv->lease = b.lease;
 	sv->pg_accepted = b.accepted;
 	sv->promote_from = b.promote_from;
 	sv->resumed = true;

@@ -39,7 +39,7 @@ every_order_has_its_words_and_its_path(void **state)
 		assert_true(order_event((enum order_kind)i) <= FSM_EV_NONE);
 	}
 	assert_null(order_brings(ORDER_PROMOTE));
-	assert_non_null(order_brings(ORDER_SWITCHOVER));
+	assert_non_null(order_brings(ORDER_REINIT));
 }
 
 static void

@@ -88,7 +88,7 @@ what_comes_later_is_501_with_a_sentence(void **state)
 {
 	(void)state;
 	expect_call(API_HTTP, "GET /failsafe", 501, NULL);
-	expect_call(API_CONTROL, "POST /v1/switchover", 501, "needs the Kubernetes lease");
+	expect_call(API_CONTROL, "POST /v1/reinit", 501, "needs cloning");
 }
 
 static void

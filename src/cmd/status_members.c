@@ -1,0 +1,90 @@
+/*
+ * status_members - the Lease and the members, as the elector knows them.
+ */
+#include <stdio.h>
+#include <string.h>
+
+#include "cmd/reply.h"
+#include "cmd/status.h"
+
+static double
+lsn_of(const char *text)
+{
+	unsigned hi, lo;
+
+	return sscanf(text, "%X/%X", &hi, &lo) == 2 ? hi * 4294967296.0 + lo : -1;
+}
+
+static double
+primary_lsn(const cJSON *list)
+{
+	const cJSON *it;
+
+	for (it = status_first(list); it; it = it->next)
+		if (strcmp(reply_str(it, "role"), "primary") == 0)
+			return lsn_of(reply_str(it, "receivedLsn"));
+	return -1;
+}
+
+static void
+member_row(struct term_table *t, const cJSON *m, double end)
+{
+	double at = lsn_of(reply_str(m, "receivedLsn")), age = reply_num(m, "seenAgeSeconds", -1);
+	bool primary = strcmp(reply_str(m, "role"), "primary") == 0, silent = age < 0 || age > 10;
+	char lag[16];
+
+	term_table_put(t, TERM_PLAIN, reply_str(m, "name"));
+	term_table_put(t, TERM_PLAIN, reply_str(m, "address"));
+	term_table_put(t, primary ? TERM_GREEN : TERM_PLAIN, reply_str(m, "role"));
+	if (silent)
+		term_table_put(t, TERM_RED, "silent");
+	else
+		term_table_printf(t, TERM_PLAIN, "%s%s", reply_str(m, "state"),
+			reply_true(m, "streaming") ? ", streaming" : "");
+	term_table_printf(t, TERM_PLAIN, "%.0f", reply_num(m, "timeline", 0));
+	term_table_put(t, TERM_PLAIN, reply_str(m, "receivedLsn"));
+	if (primary || end < 0 || at < 0)
+		term_table_put(t, TERM_PLAIN, "-");
+	else
+		term_table_put(t, TERM_PLAIN, status_bytes(end > at ? end - at : 0, lag));
+}
+
+void
+status_members(const struct status_view *v, struct buf *out)
+{
+	static const char *const heads[] = {
+		"MEMBER", "ADDRESS", "ROLE", "STATE", "TLI", "LSN", "LAG"};
+	const cJSON *list = status_list(v, "lease.members"), *it;
+	AUTO(term_table_deinit) struct term_table t = {0};
+
+	if (!list)
+		return;
+	status_head(v, out, "Members");
+	term_table_init(&t, (int)ARRAY_LEN(heads));
+	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
+		term_table_put(&t, TERM_PLAIN, heads[i]);
+	for (it = status_first(list); it; it = it->next)
+		member_row(&t, it, primary_lsn(list));
+	term_table_print(&t, v->term, out, 2);
+}
+
+void
+status_lease(const struct status_view *v, struct buf *out)
+{
+	AUTO(buf_deinit) struct buf text = {0};
+	const char *holder = status_s(v, "lease.holder"), *problem = status_s(v, "lease.problem");
+
+	if (strcmp(status_s(v, "lease.mode"), "kubernetes") != 0)
+		return;
+	buf_puts(&text, *holder ? holder : "nobody");
+	buf_puts(&text, *holder ? " holds it" : " holds it now");
+	if (status_b(v, "lease.mine"))
+		buf_printf(&text, ", renewed %.1f s ago, deadline in %.1f s",
+			status_n(v, "lease.renewedAgeSeconds"),
+			status_n(v, "lease.deadlineInSeconds"));
+	if (status_n(v, "lease.transitions") > 0)
+		buf_printf(&text, ", %.0f changes", status_n(v, "lease.transitions"));
+	if (*problem)
+		buf_printf(&text, "; %s", problem);
+	status_fact(v, out, "Lease", &text);
+}

@@ -1,0 +1,55 @@
+/*
+ * api_lease - the Lease and the members in /pg/status.
+ *
+ * Process: api.
+ */
+#include "base/clock.h"
+#include "base/json.h"
+#include "service/api.h"
+
+static void
+status_member(struct json *j, const struct api_view *v, const struct elector_member *m)
+{
+	json_obj(j);
+	json_kstr(j, "name", m->name);
+	json_kstr(j, "address", m->address);
+	json_kstr(j, "role", m->primary ? "primary" : "replica");
+	json_kstr(j, "state", m->state);
+	json_kbool(j, "ready", m->ready);
+	json_kbool(j, "streaming", m->streaming);
+	json_kint(j, "timeline", m->timeline);
+	api_json_lsn(j, "receivedLsn", m->received_lsn);
+	api_json_lsn(j, "replayLsn", m->replay_lsn);
+	api_json_age(j, "seenAgeSeconds", v, m->seen_ns);
+	json_end_obj(j);
+}
+
+void
+api_json_lease(struct json *j, struct api_call *c)
+{
+	const struct api_view *v = &c->a->view;
+	const struct elector_status *el = &v->elector;
+
+	json_kobj(j, "lease");
+	json_kstr(j, "mode", "kubernetes");
+	json_kstr(j, "holder", el->holder_name);
+	json_kstr(j, "identity", el->holder);
+	json_kbool(j, "mine", el->role == ELECTOR_LEAD);
+	api_json_age(j, "renewedAgeSeconds", v, el->sent_ns);
+	json_key(j, "deadlineInSeconds");
+	if (el->role == ELECTOR_LEAD)
+		json_num(j, (double)(el->sent_ns + el->fast_ns - v->now_ns) / 1e9);
+	else
+		json_null(j);
+	json_kint(j, "transitions", el->transitions);
+	json_kint(j, "timeline", el->timeline);
+	api_json_age(j, "readAgeSeconds", v, el->read_ns);
+	json_kstr(j, "problem", el->problem);
+	json_kstr(j, "hint", el->hint);
+	json_karr(j, "members");
+	for (uint32_t i = 0; i < el->members && i < ELECTOR_MEMBERS; i++)
+		status_member(j, v, &el->member[i]);
+	json_end_arr(j);
+	json_end_obj(j);
+	json_ktime(j, "watchdogFiredAt", v->sup.watchdog_fired_wall_us);
+}

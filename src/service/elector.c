@@ -1,0 +1,276 @@
+/*
+ * elector - the Lease in Kubernetes, the members, and who is to be the primary.
+ *
+ * Process: elector.  One loop: watches and answers of the API, answers of the members, the board,
+ * the clock; after each, elector_turn() does what is due.  Its own end costs nothing but time: the
+ * supervisor counts on from the last write that it has seen on the board.
+ *
+ *   elector_lease   the calls about the Lease
+ *   elector_choice  keep it, give it back, ask for it; what it says
+ *   elector_peers   the other members
+ *   elector_label   the role, where Services look
+ */
+#include "service/elector.h"
+
+#include <stdarg.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "service/spec_file.h"
+#include "sys/channel.h"
+
+#define TURN_MS 200
+#define ORDER_MS 50000
+
+void
+elector_problem(struct elector *el, const char *hint, const char *fmt, ...)
+{
+	char text[sizeof(el->st.problem)];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	if (strcmp(text, el->st.problem) == 0)
+		return;
+	memcpy(el->st.problem, text, sizeof(text));
+	snprintf(el->st.hint, sizeof(el->st.hint), "%s", hint);
+	log_warning("elector", F_STR("problem", el->st.problem), F_STR("hint", hint));
+}
+
+/* ---- the board ---- */
+
+static void
+elector_read(struct elector *el)
+{
+	shared_read(el->s->board, SEC_SUPERVISOR, &el->sv);
+	shared_read(el->s->board, SEC_POSTGRES, &el->pg);
+	/* What stands there of another postmaster says nothing of this one. */
+	if (el->pg.pid != el->sv.pg_pid || !el->sv.pg_pid)
+		el->pg.known = el->pg.receiver_active = false;
+	/* Whoever begins to stream is perhaps a new member. */
+	if (el->pg.known && el->pg.replicas != el->replicas) {
+		el->replicas = el->pg.replicas;
+		elector_peers_look(el);
+	}
+}
+
+static void
+publish_role(struct elector *el)
+{
+	struct elector_status *st = &el->st;
+	const struct elector_peer *p;
+	const char *slash;
+
+	st->role = elector_mine(el) ? ELECTOR_LEAD : ELECTOR_WAIT;
+	snprintf(st->holder, sizeof(st->holder), "%.255s", el->exists ? el->object.holder : "");
+	if (st->role == ELECTOR_WAIT && *st->holder && !lease_same_pod(st->holder, el->me))
+		st->role = ELECTOR_FOLLOW;
+	slash = strchr(st->holder, '/');
+	snprintf(st->holder_name, sizeof(st->holder_name), "%.*s",
+		slash ? (int)(slash - st->holder) : 63, st->holder);
+	p = elector_peer_of(el, st->holder_name);
+	snprintf(st->holder_address, sizeof(st->holder_address), "%s", p ? p->address : "");
+	if (*st->holder && !*st->holder_address)
+		elector_peers_look(el);
+}
+
+void
+elector_publish(struct elector *el)
+{
+	struct elector_status *st = &el->st, before = el->st;
+	const struct lease_object *o = &el->object;
+
+	st->known = el->listed && (el->peers_listed || !el->exists || el->held);
+	publish_role(el);
+	st->sent_ns = el->held ? el->holder.sent_ns : 0;
+	st->fast_ns = el->times.stop_ms * MS_NS;
+	st->kill_ns = el->times.kill_ms * MS_NS;
+	st->fence_ns = el->times.fencer_ms * MS_NS;
+	st->system_id = o->system_id;
+	st->timeline = o->timeline;
+	st->switch_lsn = o->switch_lsn;
+	st->transitions = o->transitions;
+	st->paused = o->paused;
+	st->members = (uint32_t)el->peers;
+	for (size_t i = 0; i < el->peers; i++)
+		st->member[i] = el->peer[i].seen;
+	shared_write(el->s->board, SEC_ELECTOR, st);
+	if (before.role != st->role || before.known != st->known || before.sent_ns != st->sent_ns ||
+		before.claims != st->claims || before.handovers != st->handovers ||
+		before.answered != st->answered || strcmp(before.holder, st->holder) != 0 ||
+		strcmp(before.holder_address, st->holder_address) != 0)
+		service_poke(el->s);
+}
+
+/* ---- turns ---- */
+
+/* Nothing of the postgres that led is left: the next claim begins from nothing. */
+static void
+elector_forget(struct elector *el)
+{
+	enum fsm_postgres runs = fsm_state_postgres((enum fsm_state)el->sv.state);
+
+	if (!el->held || elector_mine(el) || el->handle)
+		return;
+	/* What replays writes nothing. */
+	if (!el->sv.tree_gone && runs != FSM_PG_RECOVERY)
+		return;
+	log_warning("the Lease is not ours any more");
+	el->held = el->st.giving = false;
+	lease_holder_done(&el->holder);
+}
+
+static void
+elector_order_ends(struct elector *el)
+{
+	if (el->order.number == 0)
+		return;
+	if (elector_mine(el) && el->order.what == ELECTOR_ORDER_PROMOTE)
+		el->st.answer[0] = '\0';
+	else if (strstr(el->object.command, "\"refused\""))
+		snprintf(el->st.answer, sizeof(el->st.answer), "the primary refused: %.200s",
+			el->object.command);
+	else if (clock_boot_ns() > el->order_by_ns)
+		snprintf(el->st.answer, sizeof(el->st.answer),
+			"the Lease did not become free in time");
+	else
+		return;
+	el->st.answered = el->order.number;
+	el->st.answer_kind = el->st.answer[0] ? ERR_STATE : ERR_NONE;
+	el->order.number = 0;
+}
+
+void
+elector_turn(struct elector *el)
+{
+	int64_t next;
+
+	elector_read(el);
+	elector_forget(el);
+	elector_lease_step(el);
+	elector_order_ends(el);
+	elector_label(el);
+	elector_publish(el);
+	next = elector_lease_next_ns(el);
+	if (next > clock_boot_ns() && next < clock_boot_ns() + TURN_MS * MS_NS)
+		loop_timer_at(el->s->loop, &el->timer, next);
+	else
+		loop_timer_in(el->s->loop, &el->timer, TURN_MS);
+}
+
+static void
+elector_on_timer(struct loop_timer *t, void *arg)
+{
+	(void)t;
+	elector_turn(arg);
+}
+
+static void
+elector_on_msg(struct service *s, const struct channel_msg *msg)
+{
+	struct elector *el = s->arg;
+	struct elector_order o;
+
+	if (msg->type == MSG_ELECT && channel_body(msg, &o, sizeof(o))) {
+		o.target[sizeof(o.target) - 1] = '\0';
+		el->order = o;
+		el->order_by_ns = clock_boot_ns() + ORDER_MS * MS_NS;
+		el->st.answer[0] = '\0';
+		el->holder.next_ns = 0; /* what a holder answers stands in its next write */
+	}
+	elector_turn(el);
+}
+
+/* ---- life ---- */
+
+static int
+elector_times(struct elector *el, struct err *e)
+{
+	AUTO(spec_free) struct spec *spec = NULL;
+	struct spec_notes notes = {0};
+	struct lease_request r = LEASE_REQUEST_DEFAULT;
+	int rc = spec_file_load(&spec, el->s->opt, &notes, e);
+
+	spec_notes_deinit(&notes);
+	if (rc < 0)
+		return -1;
+	r.duration_s = spec->lease.duration_s;
+	r.renew_s = spec->lease.renew_s;
+	r.retry_s = spec->lease.retry_s;
+	r.released_s = spec->lease.released_s;
+	snprintf(el->cluster, sizeof(el->cluster), "%.253s",
+		*el->s->opt->cluster_name ? el->s->opt->cluster_name : spec->name);
+	if (!el->cluster[0])
+		return err_set(e, ERR_CONFIG,
+			"the cluster has no name: set --cluster-name, or "
+			"metadata.name of the manifest");
+	return lease_times_make(&el->times, &r, e);
+}
+
+static int
+elector_open(struct elector *el, struct err *e)
+{
+	const struct run_options *opt = el->s->opt;
+	const struct kube_given given = {.url = opt->kube_api,
+		.token_file = opt->kube_token,
+		.ca_file = opt->kube_ca,
+		.ns = opt->pod_namespace};
+
+	if (!*opt->pod_uid)
+		return err_set(e, ERR_CONFIG,
+			"POD_UID is not set: without it nobody can tell this pod from a later one "
+			"of its name (env.valueFrom.fieldRef: metadata.uid)");
+	if (!lease_holder_name(el->me, opt->pod_name, opt->pod_uid, opt->session_id))
+		return err_set(e, ERR_CONFIG, "the names of this pod are too long");
+	snprintf(el->st.identity, sizeof(el->st.identity), "%.255s", el->me);
+	if (elector_times(el, e) < 0 || kube_find(&el->place, &given, e) < 0 ||
+		kube_open(&el->kube, &el->place, el->s->loop, e) < 0)
+		return -1;
+	return elector_lease_begin(el, e) < 0 || elector_peers_begin(el, e) < 0 ? -1 : 0;
+}
+
+static void
+elector_close(struct elector *el)
+{
+	elector_peers_close(el);
+	el->kube = kube_close(el->kube);
+	buf_deinit(&el->text);
+}
+
+int
+service_elector_main(struct service *s)
+{
+	AUTO(free) struct elector *el = calloc(1, sizeof(*el));
+	struct err e;
+	int rc = 0;
+
+	if (!el)
+		return err_exit(&(struct err){.kind = ERR_SYS});
+	el->s = s;
+	s->arg = el;
+	s->on_msg = elector_on_msg;
+	loop_timer_init(&el->timer, elector_on_timer, el);
+	/* Claims, orders and hand-overs go on counting where the last elector ended. */
+	shared_read(s->board, SEC_ELECTOR, &el->st);
+	el->st.known = el->st.giving = false;
+	el->st.role = ELECTOR_WAIT;
+	elector_read(el);
+	if (elector_open(el, &e) < 0) {
+		elector_problem(el, "", "%s", e.msg);
+		elector_publish(el);
+		log_error("elector cannot start", F_STR("error", e.msg));
+		rc = err_exit(&e);
+	} else {
+		loop_timer_in(s->loop, &el->timer, 0);
+		if (service_run(s, &e) < 0) {
+			log_error("elector ends", F_STR("error", e.msg));
+			rc = err_exit(&e);
+		}
+	}
+	elector_close(el);
+	return rc;
+}

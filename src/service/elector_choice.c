@@ -1,0 +1,483 @@
+/*
+ * elector_choice - is the Lease to be kept, given back, or asked for, and what is written into it?
+ *
+ * Process: elector.  What is known of ourselves and the others, put before core/election.h.
+ */
+#include <inttypes.h>
+#include <stdio.h>
+#include <string.h>
+
+#include "base/clock.h"
+#include "base/log.h"
+#include "net/kube_json.h"
+#include "service/elector.h"
+#include "sys/file.h"
+
+#define SUPERVISOR_MS 3000 /* silent for longer, it is not spoken for */
+#define STANDING_MS 30000  /* a standby that holds the Lease gives it back */
+#define EMPTY_MS 20000 /* others may have data: the first in the list makes the cluster at once */
+#define MEMBERS_BYTES (ELECTOR_MEMBERS * 68)
+#define ANSWERS_MS 700                       /* for the answers of the others */
+#define SWITCH_LAG_BYTES (INT64_C(16) << 20) /* a switchover that would wait longer is refused */
+
+static bool
+has_data(const struct elector *el)
+{
+	char path[FILE_PATH_MAX];
+	struct err e;
+
+	return file_join(path, sizeof(path), el->s->opt->pgdata, "PG_VERSION", &e) == 0 &&
+	       file_exists(path);
+}
+
+static bool
+postgres_gone(const struct elector *el)
+{
+	return el->sv.tree_gone && el->sv.pg_pid == 0 && el->sv.pg_phase == PG_PHASE_DOWN;
+}
+
+static bool
+anybody_else(const struct elector *el)
+{
+	for (size_t i = 0; i < el->peers; i++)
+		if (el->peer[i].facts.reachable && el->peer[i].facts.replaying &&
+			strcmp(el->peer[i].name, el->s->opt->pod_name) != 0)
+			return true;
+	return false;
+}
+
+/* ---- held ---- */
+
+bool
+elector_releases(struct elector *el)
+{
+	if (!postgres_gone(el))
+		return false;
+	if (el->sv.stopping || el->st.giving)
+		return true;
+	switch (el->sv.state) {
+	case FSM_FENCED:
+	case FSM_REJOIN:
+		return true;
+	case FSM_FAILED:
+	case FSM_SPACE:
+		return anybody_else(el);
+	default:
+		return false;
+	}
+}
+
+bool
+elector_renews(struct elector *el)
+{
+	int64_t now = clock_boot_ns();
+	bool standing = el->sv.state == FSM_STANDBY;
+
+	if (el->replaced)
+		return false;
+	if (now - board_beat_ns(el->s->board, SERVICE_SUPERVISOR) > SUPERVISOR_MS * MS_NS)
+		return false;
+	if (!standing)
+		el->standing_since_ns = 0;
+	else if (!el->standing_since_ns)
+		el->standing_since_ns = now;
+	return !standing || now - el->standing_since_ns < STANDING_MS * MS_NS;
+}
+
+/* ---- orders in the Lease ---- */
+
+static bool
+command_field(const struct elector *el, const char *field, char *out, size_t size)
+{
+	const char *text = el->object.command;
+	struct jsonscan_span v;
+
+	return *text && kube_json_find(kube_json_span(text, strlen(text)), field, &v) &&
+	       kube_json_text(&v, out, size);
+}
+
+static const char *
+switch_obstacle(struct elector *el, const char *target)
+{
+	const struct elector_peer *p = elector_peer_of(el, target);
+
+	if (strcmp(target, el->s->opt->pod_name) == 0)
+		return "it is the primary already";
+	if (!p)
+		return "no such member is known";
+	if (!p->facts.reachable)
+		return "the member does not answer";
+	if (!p->facts.replaying || !p->seen.streaming)
+		return "the member does not stream";
+	if (p->facts.system_id != el->sv.plan.system_id)
+		return "the member is of another cluster";
+	if (p->facts.fenced)
+		return "the member is fenced";
+	if (el->pg.current_lsn > p->facts.received_lsn + SWITCH_LAG_BYTES)
+		return "the member is too far behind";
+	return NULL;
+}
+
+/* Whoever is best by what the others say of themselves; false: nobody. */
+static bool
+switch_best(struct elector *el, char out[64])
+{
+	const struct elector_peer *best = NULL;
+
+	for (size_t i = 0; i < el->peers; i++) {
+		const struct elector_peer *p = &el->peer[i];
+
+		if (!switch_obstacle(el, p->name) &&
+			(!best || p->facts.received_lsn > best->facts.received_lsn))
+			best = p;
+	}
+	if (best)
+		snprintf(out, 64, "%s", best->name);
+	return best != NULL;
+}
+
+/* The holder answers a switchover that stands in the Lease, or was ordered here. */
+static void
+wish_command(struct elector *el)
+{
+	char target[64] = "", refused[16];
+	const char *why;
+
+	if (!el->object.command[0] || el->st.giving || el->sv.state != FSM_PRIMARY)
+		return;
+	if (command_field(el, "refused", refused, sizeof(refused)) ||
+		!command_field(el, "target", target, sizeof(target))) {
+		el->wanted.command[0] = '\0';
+		return;
+	}
+	why = switch_obstacle(el, target);
+	if (!why) {
+		log_info("switchover", F_STR("target", target));
+		el->st.giving = true;
+		el->st.handovers++;
+		return;
+	}
+	log_warning("switchover refused", F_STR("target", target), F_STR("reason", why));
+	snprintf(el->wanted.command, sizeof(el->wanted.command),
+		"{\"refused\":\"yes\",\"target\":\"%s\",\"why\":\"%s\"}", target, why);
+}
+
+static void
+wish_order(struct elector *el)
+{
+	char target[64];
+	const char *why;
+
+	if (el->order.number == 0 || el->sv.state != FSM_PRIMARY || el->st.giving)
+		return;
+	snprintf(target, sizeof(target), "%s", el->order.target);
+	why = *target                   ? switch_obstacle(el, target)
+	      : switch_best(el, target) ? NULL
+					: "no member could take over: none streams without lag";
+	el->st.answered = el->order.number;
+	el->st.answer_kind = why ? ERR_STATE : ERR_NONE;
+	snprintf(el->st.answer, sizeof(el->st.answer), "%s%s%s", target, why && *target ? ": " : "",
+		why ? why : "");
+	el->order.number = 0;
+	if (why)
+		return;
+	el->st.answer[0] = '\0';
+	el->st.giving = true;
+	el->st.handovers++;
+	snprintf(el->wanted.command, sizeof(el->wanted.command),
+		"{\"what\":\"switchover\",\"target\":\"%s\"}", target);
+}
+
+/* All that can be asked have answered since then, or had their time. */
+static bool
+answered_since(const struct elector *el, int64_t since_ns)
+{
+	for (size_t i = 0; i < el->peers; i++)
+		if (el->peer[i].asked_ns < since_ns &&
+			strcmp(el->peer[i].name, el->s->opt->pod_name) != 0)
+			return clock_boot_ns() - since_ns > ANSWERS_MS * MS_NS;
+	return true;
+}
+
+/* A switchover is judged by what the members say after it was asked for. */
+static bool
+judged(struct elector *el)
+{
+	if (el->order.number == 0 && !el->object.command[0]) {
+		el->asked_for_ns = 0;
+		return false;
+	}
+	if (!el->asked_for_ns) {
+		el->asked_for_ns = clock_boot_ns();
+		elector_peers_ask(el);
+	}
+	return answered_since(el, el->asked_for_ns);
+}
+
+static void
+members_text(const struct elector *el, char *out, size_t size)
+{
+	size_t at = (size_t)snprintf(out, size, "[");
+
+	for (size_t i = 0; i < el->peers; i++)
+		at += (size_t)snprintf(
+			out + at, size - at, "%s\"%s\"", i ? "," : "", el->peer[i].name);
+	snprintf(out + at, size - at, "]");
+}
+
+static bool
+members_changed(const struct elector *el)
+{
+	char text[MEMBERS_BYTES];
+
+	members_text(el, text, sizeof(text));
+	return el->peers_listed && strcmp(text, el->object.members) != 0;
+}
+
+/* What must not wait for the next renewal. */
+bool
+elector_news(struct elector *el)
+{
+	char refused[16];
+
+	if (el->sv.state != FSM_PRIMARY || el->st.giving)
+		return false;
+	if (members_changed(el))
+		return true;
+	if (el->sv.plan.system_id &&
+		(!el->object.system_id || el->sv.plan.timeline > el->object.timeline))
+		return true;
+	return judged(el) &&
+	       (el->order.number != 0 || !command_field(el, "refused", refused, sizeof(refused)));
+}
+
+/* ---- what is written ---- */
+
+/* Only a primary knows where its own timeline began. */
+static void
+wish_timeline(struct elector *el)
+{
+	const struct pg_facts *pg = &el->pg;
+
+	if (el->sv.state != FSM_PRIMARY || !el->sv.plan.system_id)
+		return;
+	el->wanted.system_id = el->sv.plan.system_id;
+	if (el->sv.plan.timeline <= el->wanted.timeline)
+		return;
+	el->wanted.timeline = el->sv.plan.timeline;
+	el->wanted.switch_lsn = 0;
+	for (uint32_t i = 0; i < pg->histories && i < PG_HISTORY; i++)
+		if (pg->history[i].timeline + 1 == el->wanted.timeline || i + 1 == pg->histories)
+			el->wanted.switch_lsn = pg->history[i].lsn;
+}
+
+void
+elector_wishes(struct elector *el)
+{
+	struct lease_object *w = &el->wanted;
+
+	*w = el->object;
+	snprintf(w->ns, sizeof(w->ns), "%s", el->place.ns);
+	snprintf(w->name, sizeof(w->name), "%s", el->cluster);
+	w->seq++;
+	w->renew_us = clock_wall_us();
+	w->duration_s = (int32_t)(el->times.lease_ms / SEC_MS);
+	if (strcmp(w->holder, el->me) != 0) {
+		snprintf(w->holder, sizeof(w->holder), "%s", el->me);
+		w->acquire_us = w->renew_us;
+		w->transitions++;
+		w->command[0] = '\0';
+	}
+	if (el->peers_listed)
+		members_text(el, w->members, sizeof(w->members));
+	wish_timeline(el);
+	if (judged(el)) {
+		wish_order(el);
+		wish_command(el);
+	}
+}
+
+/* ---- not held ---- */
+
+static size_t
+own_place(const struct elector *el)
+{
+	for (size_t i = 0; i < el->peers; i++)
+		if (strcmp(el->peer[i].name, el->s->opt->pod_name) == 0)
+			return i;
+	return el->peers;
+}
+
+static bool
+supervisor_ready(const struct elector *el)
+{
+	return clock_boot_ns() - board_beat_ns(el->s->board, SERVICE_SUPERVISOR) <
+		       SUPERVISOR_MS * MS_NS &&
+	       !el->sv.stopping && !el->sv.fenced && !el->sv.paused && !el->replaced;
+}
+
+/* Nobody else could know of a cluster: all answered, and none has data. */
+static bool
+nobody_has_data(const struct elector *el)
+{
+	for (size_t i = 0; i < el->peers; i++)
+		if (strcmp(el->peer[i].name, el->s->opt->pod_name) != 0 &&
+			(!el->peer[i].facts.reachable || el->peer[i].facts.system_id ||
+				el->peer[i].seen.primary))
+			return false;
+	return true;
+}
+
+/*
+ * No cluster is known: who has data goes first, then the first by name.  But a Lease that is not
+ * there may have been deleted under a primary that has not seen it yet: where somebody else might
+ * be that, it gets its full time, and without data of our own we leave it to those who have some.
+ */
+static bool
+may_begin(struct elector *el)
+{
+	int64_t now = clock_boot_ns(),
+		full = lease_watch_claim_ns(&el->watch, &el->times, el->me, true);
+	bool alone = nobody_has_data(el);
+
+	if (!supervisor_ready(el) || el->sv.state != FSM_BOOT || !el->peers_listed)
+		return false;
+	if (!alone && now < full)
+		return false;
+	if (has_data(el))
+		return true;
+	return alone && (own_place(el) == 0 || now - el->peers_since_ns > EMPTY_MS * MS_NS);
+}
+
+/* Facts count that are younger than the moment since which the Lease can be had. */
+static bool
+answers_are_in(struct elector *el)
+{
+	if (!el->choosing_since_ns) {
+		el->choosing_since_ns = clock_boot_ns();
+		elector_peers_ask(el);
+	}
+	return answered_since(el, el->choosing_since_ns);
+}
+
+static size_t
+listed_members(const struct elector *el, char names[ELECTOR_MEMBERS][64],
+	const char *list[ELECTOR_MEMBERS])
+{
+	const char *p = el->object.members;
+	size_t n = 0;
+
+	while (n < ELECTOR_MEMBERS && (p = strchr(p, '"'))) {
+		size_t len = strcspn(p + 1, "\"");
+
+		if (len == 0 || len >= 64 || p[1 + len] != '"')
+			break;
+		snprintf(names[n], 64, "%.*s", (int)len, p + 1);
+		list[n] = names[n];
+		n++;
+		p += len + 2;
+	}
+	return n;
+}
+
+static enum election_reason
+choose(struct elector *el, size_t me, const char *target)
+{
+	struct election_member members[ELECTOR_MEMBERS];
+	char names[ELECTOR_MEMBERS][64];
+	const char *list[ELECTOR_MEMBERS];
+	struct election e = {.system_id = el->exists ? el->object.system_id : el->sv.plan.system_id,
+		.timeline = el->object.timeline,
+		.switch_lsn = el->object.switch_lsn,
+		.paused = el->object.paused,
+		.maximum_lag_bytes = ELECTION_NO_LIMIT,
+		.target = target,
+		.lease_ended_ns = el->choosing_since_ns,
+		.member = members,
+		.members = el->peers};
+
+	/* Of a Lease that somebody deleted the highest timeline is all that is known. */
+	for (size_t i = 0; i < el->peers && !el->exists; i++)
+		if (el->peer[i].facts.timeline > e.timeline)
+			e.timeline = el->peer[i].facts.timeline;
+	for (size_t i = 0; i < el->peers; i++) {
+		members[i] = el->peer[i].facts;
+		if (i == me)
+			members[i].asked_ns = clock_boot_ns();
+		else if (members[i].asked_ns < el->choosing_since_ns)
+			members[i].reachable = false;
+		members[i].lineage_ok = members[i].timeline <= e.timeline;
+	}
+	e.waited = clock_boot_ns() - el->choosing_since_ns > 2 * el->times.retry_ms * MS_NS;
+	e.member_count = listed_members(el, names, list);
+	if (e.member_count)
+		e.member_names = list;
+	return election_may_claim(&e, me);
+}
+
+/* The others were asked, and none of them goes before us. */
+static bool
+stands(struct elector *el, const char *target)
+{
+	size_t me = own_place(el);
+	enum election_reason why;
+
+	if (me == el->peers || !answers_are_in(el))
+		return false;
+	why = choose(el, me, target);
+	if (why == ELECTION_OK)
+		return true;
+	elector_problem(el, "", "not a candidate: %s", election_reason_sentence(why));
+	return false;
+}
+
+bool
+elector_may_create(struct elector *el)
+{
+	/* A deleted Lease says nothing of its last holder, who may not know it yet. */
+	int64_t from = lease_watch_claim_ns(&el->watch, &el->times, el->me, false);
+	bool never = !el->sv.plan.generation || !el->sv.plan.system_id;
+
+	if (never)
+		return may_begin(el);
+	return supervisor_ready(el) && el->sv.state == FSM_STANDBY && clock_boot_ns() >= from &&
+	       stands(el, "");
+}
+
+/* Another start of this pod held it, or this one does and the elector forgot. */
+static bool
+may_take_up(const struct elector *el)
+{
+	switch (el->sv.state) {
+	case FSM_BOOT:
+	case FSM_STANDBY:
+		return supervisor_ready(el) && has_data(el);
+	case FSM_PRIMARY: /* also when the program was replaced under it */
+		return !el->replaced;
+	case FSM_CLAIM:
+	case FSM_PROMOTE:
+	case FSM_HANDOVER:
+		return !el->replaced && strcmp(el->object.holder, el->me) == 0;
+	default:
+		return false;
+	}
+}
+
+bool
+elector_may_claim(struct elector *el)
+{
+	char target[64] = "";
+	bool named;
+
+	if (!el->object.system_id && !el->object.timeline)
+		return clock_boot_ns() >=
+			       lease_watch_claim_ns(&el->watch, &el->times, el->me, true) &&
+		       may_begin(el);
+	if (lease_same_pod(el->object.holder, el->me) || strcmp(el->object.holder, el->me) == 0)
+		return may_take_up(el);
+	(void)command_field(el, "target", target, sizeof(target));
+	named = !*target || strcmp(target, el->s->opt->pod_name) == 0;
+	return supervisor_ready(el) && el->sv.state == FSM_STANDBY &&
+	       clock_boot_ns() >= lease_watch_claim_ns(&el->watch, &el->times, el->me, named) &&
+	       stands(el, target);
+}
