@@ -40,6 +40,8 @@ EVENT(LEASE_REFUSED, "lease refused", "the lease went to another or the claim wa
 	"the lease was not asked for")
 EVENT(LEASE_LOST, "lease lost", "the lease expired or is another's",
 	"postgres is not writable, so that the lease does not matter")
+EVENT(UNLEASED, "no lease", "postgres takes writes, and the lease is not ours",
+	"postgres is not writable, so that the lease does not matter")
 EVENT(WATCHDOG, "watchdog", "the supervisor missed its own deadline",
 	"no postgres was running")
 EVENT(UNGUARDED, "no fencer", "the fencer could not be started for too long",

@@ -356,7 +356,7 @@ static void
 sv_look_promoted(struct sv *sv, const struct pg_facts *f)
 {
 	if (sv->st.state == FSM_STANDBY && f->known && !f->in_recovery && !sv_lease_fresh(sv)) {
-		sv_event(sv, FSM_EV_LEASE_LOST, "somebody promoted it directly");
+		sv_event(sv, FSM_EV_UNLEASED, "somebody promoted it directly");
 		return;
 	}
 	if (sv->st.state == FSM_STANDBY && f->known && !f->in_recovery) {
