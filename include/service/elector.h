@@ -53,6 +53,7 @@ struct elector {
 	struct lease_times times;
 	struct lease_watch watch;
 	struct lease_holder holder;
+	int64_t began_ns;
 	bool held; /* by us, as far as we know */
 	/* the object as last seen, and what we write */
 	struct buf text;

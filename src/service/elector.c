@@ -23,6 +23,7 @@
 #include "sys/channel.h"
 
 #define TURN_MS 200
+#define DECIDE_MS 12000
 #define ORDER_MS 50000
 
 void
@@ -78,13 +79,25 @@ publish_role(struct elector *el)
 		elector_peers_look(el);
 }
 
+/* A preparation that began now would make a standby of what may lead the next moment. */
+static bool
+still_deciding(const struct elector *el)
+{
+	if (el->held || el->sv.state != FSM_BOOT || el->sv.fenced ||
+		clock_boot_ns() > el->began_ns + DECIDE_MS * MS_NS)
+		return false;
+	if (el->exists && el->object.holder[0])
+		return lease_same_pod(el->object.holder, el->me);
+	return !el->exists || !el->object.system_id;
+}
+
 void
 elector_publish(struct elector *el)
 {
 	struct elector_status *st = &el->st, before = el->st;
 	const struct lease_object *o = &el->object;
 
-	st->known = el->listed && (el->peers_listed || !el->exists || el->held);
+	st->known = el->listed && (el->peers_listed || el->held) && !still_deciding(el);
 	publish_role(el);
 	st->sent_ns = el->held ? el->holder.sent_ns : 0;
 	st->fast_ns = el->times.stop_ms * MS_NS;
@@ -253,6 +266,7 @@ service_elector_main(struct service *s)
 	el->s = s;
 	s->arg = el;
 	s->on_msg = elector_on_msg;
+	el->began_ns = clock_boot_ns();
 	loop_timer_init(&el->timer, elector_on_timer, el);
 	/* Claims, orders and hand-overs go on counting where the last elector ended. */
 	shared_read(s->board, SEC_ELECTOR, &el->st);

@@ -20,6 +20,7 @@ struct fencer {
 	struct service *s;
 	struct loop_timer timer;
 	int64_t fired_for_ns; /* the deadline we have answered */
+	int64_t armed_ns;     /* the deadline that the timer stands for */
 	pid_t supervisor;
 };
 
@@ -68,6 +69,7 @@ fencer_look(struct fencer *f)
 {
 	int64_t deadline = board_deadline_ns(f->s->board);
 
+	f->armed_ns = deadline;
 	if (deadline == 0) {
 		f->fired_for_ns = 0;
 		loop_timer_off(&f->timer);
@@ -94,7 +96,9 @@ fencer_on_tick(struct service *s)
 {
 	struct fencer *f = s->arg;
 
-	if (f->timer.at_ns == CLOCK_NEVER)
+	/* It moves on each second; but it may also have come nearer, when a Lease began to count.
+	 */
+	if (f->timer.at_ns == CLOCK_NEVER || board_deadline_ns(f->s->board) < f->armed_ns)
 		fencer_look(f);
 }
 

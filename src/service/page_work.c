@@ -15,6 +15,29 @@
 
 /* ---- lease ---- */
 
+static void
+page_holder(const struct page_in *in, struct buf *out)
+{
+	const struct elector_status *el = &in->v->elector;
+	int64_t left_ms = (el->sent_ns + el->fast_ns - in->v->now_ns) / MS_NS;
+	char span[DURATION_SIZE];
+
+	if (!el->identity[0]) {
+		page_fact(out, "Lease", PAGE_PLAIN,
+			"none: standalone, nobody else may become primary");
+		return;
+	}
+	page_fact(out, "Lease", *el->holder ? PAGE_PLAIN : PAGE_BAD, "%s",
+		*el->holder_name ? el->holder_name : "nobody holds it");
+	if (el->role == ELECTOR_LEAD)
+		page_fact(out, "Renewed until", left_ms > 0 ? PAGE_PLAIN : PAGE_BAD,
+			left_ms > 0 ? "in %s" : "%s ago",
+			duration_text(left_ms > 0 ? left_ms : -left_ms, span));
+	page_fact(out, "Changes", PAGE_PLAIN, "%lld", (long long)el->transitions);
+	if (*el->problem)
+		page_fact(out, "Kubernetes", PAGE_BAD, "%s", el->problem);
+}
+
 /* Without Kubernetes the lease is always ours. */
 void
 page_lease(const struct page_in *in, struct buf *out)
@@ -24,7 +47,7 @@ page_lease(const struct page_in *in, struct buf *out)
 	char span[DURATION_SIZE];
 
 	page_facts_open(out);
-	page_fact(out, "Lease", PAGE_PLAIN, "none: standalone, nobody else may become primary");
+	page_holder(in, out);
 	if (deadline_ns == 0)
 		page_fact(out, "Deadline", PAGE_PLAIN, "none");
 	else

@@ -85,6 +85,9 @@ sv_lease_bind(struct sv *sv)
 		return;
 	sv->lease.bound = true;
 	sv->lease.used = sv->lease.el.claims;
+	/* V3 may be nearer than the watchdog. */
+	if (board_deadline_ns(sv->board) != 0 && sv_arm(sv))
+		sv_poke(sv, SERVICE_FENCER);
 	lease_watch(sv);
 }
 

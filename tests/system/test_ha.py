@@ -1,9 +1,11 @@
 """ha - several pods, one Lease: they begin, one leads, another takes over."""
+import signal
 import time
 
 from podtest import eq, ok, test, until
 from podtest.cluster import Cluster
 from podtest.writer import Writer, overlaps
+
 
 @test(seconds=120)
 def test_one_pod_makes_the_cluster_and_leads_it(t):
@@ -28,15 +30,27 @@ def written(c, writers):
         yield w, sorted({a[0] for a in w.acked} - have)
 
 
-@test(seconds=200)
-def test_three_pods_and_an_orderly_end_of_the_primary(t):
+def three(t, **how):
+    """Three that stream, and a client that writes through whoever leads."""
     c = Cluster(t)
-    c.start(3)
+    c.start(3, **how)
     c.wait_streaming(2)
     p = c.wait_primary()
     p.psql(Writer.TABLE)
     w = Writer(c).start()
     until(lambda: len(w.acked) > 50, 20, "rows")
+    return c, p, w
+
+
+def taken_over(c, w, p, began, seconds=40):
+    n = c.wait_primary(seconds, but=p)
+    until(lambda: w.acked[-1][3] > began and w.acked[-1][1] == n.address, 30, "rows through the next one")
+    return n
+
+
+@test(seconds=200)
+def test_three_pods_and_an_orderly_end_of_the_primary(t):
+    c, p, w = three(t)
     began = time.monotonic()
     p.stop()
     n = c.wait_primary(but=p)
@@ -50,13 +64,7 @@ def test_three_pods_and_an_orderly_end_of_the_primary(t):
 
 @test(seconds=200)
 def test_a_node_that_is_gone_without_a_word(t):
-    c = Cluster(t)
-    c.start(3)
-    c.wait_streaming(2)
-    p = c.wait_primary()
-    p.psql(Writer.TABLE)
-    w = Writer(c).start()
-    until(lambda: len(w.acked) > 50, 20, "rows")
+    c, p, w = three(t)
     began = time.monotonic()
     p.kill()
     n = c.wait_primary(but=p)
@@ -72,13 +80,7 @@ def test_a_node_that_is_gone_without_a_word(t):
 
 @test(seconds=200)
 def test_a_primary_that_is_cut_off_stops_before_another_leads(t):
-    c = Cluster(t)
-    c.start(3)
-    c.wait_streaming(2)
-    p = c.wait_primary()
-    p.psql(Writer.TABLE)
-    w = Writer(c).start()
-    until(lambda: len(w.acked) > 50, 20, "rows")
+    c, p, w = three(t)
     p.cut()
     n = c.wait_primary(but=p)
     until(lambda: w.acked[-1][1] == n.address, 30, "rows through the next one")
@@ -90,13 +92,7 @@ def test_a_primary_that_is_cut_off_stops_before_another_leads(t):
 
 @test(seconds=200)
 def test_a_switchover(t):
-    c = Cluster(t)
-    c.start(3)
-    c.wait_streaming(2)
-    p = c.wait_primary()
-    p.psql(Writer.TABLE)
-    w = Writer(c).start()
-    until(lambda: len(w.acked) > 50, 20, "rows")
+    c, p, w = three(t)
     began = time.monotonic()
     p.cli("switchover", "ha-3")
     n = c.wait_primary(but=p)
@@ -104,5 +100,70 @@ def test_a_switchover(t):
     until(lambda: w.acked[-1][1] == n.address, 30, "rows through the next one")
     print("gap of a switchover", round(w.gap(began - 1), 3))
     c.wait_streaming(2)
+    for one, missing in written(c, [w]):
+        eq(missing, [], "acknowledged rows that are gone")
+
+
+@test(seconds=200)
+def test_a_manager_that_is_frozen_is_fenced_before_another_leads(t):
+    """The watchdog alone would let it go on for a minute: the deadline of the Lease does not."""
+    c, p, w = three(t, args=["--watchdog", "60s"])
+    began = time.monotonic()
+    p.signal(signal.SIGSTOP)
+    n = taken_over(c, w, p, began)
+    eq(p.postgres_tree(), [], "postgres of the frozen one")
+    print("gap of a frozen manager", round(w.gap(began - 1), 3))
+    p.signal(signal.SIGCONT)
+    c.wait_streaming(2)
+    eq(c.primary().name, n.name, "the primary stays")
+    for one, missing in written(c, [w]):
+        print("rows that only the frozen one had", len(missing))
+
+
+@test(seconds=200)
+def test_postgres_and_container_come_back_in_place(t):
+    c, p, w = three(t)
+    began = time.monotonic()
+    p.postmaster().kill(signal.SIGKILL)
+    until(lambda: w.acked[-1][3] > began + 0.5, 30, "rows again")
+    eq(c.primary().name, p.name, "postgres died: no failover")
+    print("gap of a postgres that was killed", round(w.gap(began - 1), 3))
+    time.sleep(1)
+    began = time.monotonic()
+    p.kill()
+    p.start()
+    until(lambda: w.acked[-1][3] > began + 0.5, 30, "rows again")
+    eq(c.wait_primary().name, p.name, "the container was restarted: no failover")
+    eq(p.control("Latest checkpoint's TimeLineID"), "1", "timeline")
+    print("gap of a container that was killed", round(w.gap(began - 1), 3))
+    for one, missing in written(c, [w]):
+        eq(missing, [], "acknowledged rows that are gone")
+
+
+@test(seconds=200)
+def test_an_api_that_is_gone_stops_the_primary_and_the_same_one_comes_back(t):
+    c, p, w = three(t)
+    began = time.monotonic()
+    c.api.down()
+    until(lambda: p.state() not in ("primary", "silent"), 20, "the primary stops")
+    until(lambda: not p.postgres_tree() or p.psql("SELECT pg_is_in_recovery()") == "t", 20, "nothing takes writes")
+    last = w.acked[-1][3]
+    ok(last - began < 6, f"written until {last - began:.1f} s after the API was gone")
+    c.api.up()
+    c.wait_primary(60)
+    until(lambda: w.acked[-1][3] > last, 30, "rows again")
+    for one, missing in written(c, [w]):
+        eq(missing, [], "acknowledged rows that are gone")
+
+
+@test(seconds=200)
+def test_a_lease_that_is_deleted_is_made_again_by_its_holder(t):
+    c, p, w = three(t)
+    began = time.monotonic()
+    eq(c.api.request("DELETE", f"/apis/coordination.k8s.io/v1/namespaces/default/leases/{c.name}").status, 200, "deleted")
+    until(lambda: c.holder() == p.name, 10, "it holds it again")
+    time.sleep(8)
+    eq(c.primary().name, p.name, "the primary stays")
+    ok(w.gap(began - 1) < 1, w.gap(began - 1))
     for one, missing in written(c, [w]):
         eq(missing, [], "acknowledged rows that are gone")

@@ -23,7 +23,7 @@ SIOCGIFFLAGS, SIOCSIFFLAGS, IFF_UP = 0x8913, 0x8914, 1
 
 def missing_requirements(binary, bindir):
     missing = [f"command {c} is not here" for c in
-               ("unshare", "setpriv", "mount", "psql", "mkfs.ext4", "openssl", "strace") if not shutil.which(c)]
+               ("unshare", "setpriv", "mount", "psql", "mkfs.ext4", "openssl", "strace", "ip") if not shutil.which(c)]
     if not os.access(binary, os.X_OK):
         missing.append(f"{binary} is not built")
     if not glob.glob((bindir or "/usr/lib/postgresql/*/bin") + "/postgres"):
