@@ -118,6 +118,16 @@ view_moved_ms(const struct api_view *v, const struct run_options *opt)
 	return view_age_ms(v, at);
 }
 
+/* A supervisor that stands still cannot say that the time of its Lease is over. */
+static bool
+view_lease_over(const struct api_view *v, const struct run_options *opt)
+{
+	const struct elector_status *el = &v->elector;
+
+	return opt->coordination != COORDINATION_NONE && v->sup.state == FSM_PRIMARY &&
+	       (el->role != ELECTOR_LEAD || v->now_ns >= el->sent_ns + el->fast_ns);
+}
+
 void
 api_health_in(const struct api_view *v, const struct run_options *opt, struct health_in *in)
 {
@@ -152,5 +162,9 @@ api_health_in(const struct api_view *v, const struct run_options *opt, struct he
 		.moved_age_ms = view_moved_ms(v, opt),
 		.start_delay_ms = sup->plan.start_delay_ms,
 	};
+	if (view_lease_over(v, opt)) {
+		in->state = FSM_KILL;
+		in->reason = "the Lease is not ours any more, or nobody knows";
+	}
 	view_services(v, in);
 }

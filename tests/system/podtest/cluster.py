@@ -74,6 +74,12 @@ class Member(Pod):
     def join(self):
         ip("link", "set", self.link, "up")
 
+    def leads(self):
+        try:
+            return self.get("/primary", timeout=2).status == 200
+        except OSError:
+            return False
+
     def state(self):
         try:
             return self.status()["state"]
@@ -84,7 +90,7 @@ class Member(Pod):
 class Cluster:
     """Members 1 ... n of one manifest, and the API: the stand-in with its faults, or the real one."""
 
-    def __init__(self, test, name="ha", manifest=None, env=None, real=False):
+    def __init__(self, test, name="ha", manifest=None, env=None, real=None):
         self.test, self.name, self.env = test, name, dict(env or {})
         self.manifest = manifest or MANIFEST.replace("NAME", name)
         self.members = []
@@ -136,7 +142,7 @@ class Cluster:
         return self.members
 
     def primary(self):
-        found = [m for m in self.members if m.state() == "primary"]
+        found = [m for m in self.members if m.leads()]
         return found[0] if len(found) == 1 else None
 
     def wait_primary(self, seconds=60, but=None):
