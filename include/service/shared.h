@@ -12,6 +12,7 @@
 
 #include "core/fsm.h"
 #include "core/order.h"
+#include "service/shared_elector.h"
 #include "sys/board.h"
 
 /* ---- processes ---- */
@@ -493,66 +494,7 @@ struct plot {
 	struct plot_point point[PLOT_POINTS];
 };
 
-/* ---- SEC_ELECTOR, written by the elector: the Lease and the members as last known ---- */
-
-#define ELECTOR_MEMBERS 16
-
-enum elector_role {
-	ELECTOR_WAIT,   /* the Lease is not known, or nobody holds it: nothing may be made or led */
-	ELECTOR_LEAD,   /* it is ours and fresh: be the primary, or become it */
-	ELECTOR_FOLLOW, /* it is another's */
-};
-
-struct elector_member {
-	char name[64], address[64]; /* of the pod; the address without a port */
-	uint32_t timeline;
-	uint64_t received_lsn, replay_lsn; /* of a primary both are its current position */
-	bool primary, ready, streaming;
-	int64_t seen_ns; /* boot time of its last answer; 0: none yet */
-	char state[24];  /* of the state table */
-	char sync[16];   /* "sync", "quorum", "potential", "async", "" */
-};
-
-enum elector_order_kind { ELECTOR_ORDER_NONE, ELECTOR_ORDER_PROMOTE, ELECTOR_ORDER_SWITCHOVER };
-
-struct elector_order {
-	uint64_t number;     /* from 1; the answer repeats it */
-	uint32_t what;       /* enum elector_order_kind */
-	char target[64];     /* of a switchover; "": whoever is best */
-	int64_t accept_loss; /* bytes, past the guards; -1: none */
-};
-
-struct elector_status {
-	uint32_t role;      /* enum elector_role */
-	bool known;         /* the Lease, or that there is none, was read since this start */
-	char identity[256]; /* ours: POD/UID/NONCE */
-	char holder[256];   /* "" for nobody */
-	char holder_name[64], holder_address[64];
-	int64_t sent_ns; /* boot time of sending the last write that made or kept the Lease ours,
-			    0: it is not */
-	int64_t fast_ns, kill_ns, fence_ns; /* V1, V2, V3 of it, after sent_ns */
-	int64_t read_ns;                    /* boot time of the last answer of the API; 0: none */
-	uint64_t system_id;                 /* of the cluster; 0: it was never made */
-	uint32_t timeline;                  /* of the last primary */
-	uint64_t switch_lsn;                /* where that timeline began */
-	uint64_t claims;                    /* of ours that were granted: each may promote once */
-	int64_t transitions;                /* of the Lease */
-	bool giving;          /* ours until postgres is stopped; then it is given back */
-	uint64_t handovers;   /* so often was the supervisor asked to stop postgres for that */
-	bool released;        /* ours no more, by our own word, and nobody was told otherwise */
-	uint64_t answered;    /* number of the last order that was answered */
-	uint32_t answer_kind; /* enum err_kind; ERR_NONE: it is done */
-	char answer[256];     /* why not; "" when it is done */
-	bool paused;
-	char command[16], command_target[64]; /* "switchover", "" */
-	char problem[256], hint[256];         /* "" for none */
-	uint32_t members;
-	struct elector_member member[ELECTOR_MEMBERS];
-	/* the last change of the primary, as far as this instance has seen it */
-	int64_t failover_wall_us,
-		failover_ms; /* 0: none; from the last renewal to the first write */
-	char failover_reason[128];
-};
+/* ---- SEC_ELECTOR: service/shared_elector.h ---- */
 
 /* ---- sections ---- */
 
