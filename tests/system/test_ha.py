@@ -55,7 +55,7 @@ def test_three_pods_and_an_orderly_end_of_the_primary(t):
     p.stop()
     n = c.wait_primary(but=p)
     until(lambda: w.acked[-1][3] > began and w.acked[-1][1] == n.address, 30, "rows through the next one")
-    print("gap of an orderly end", round(w.gap(began - 1), 3))
+    print("figures: gap of an orderly end", round(w.gap(began - 1), 3))
     p.replace()
     c.wait_streaming(2)
     for one, missing in written(c, [w]):
@@ -70,12 +70,12 @@ def test_a_node_that_is_gone_without_a_word(t):
     n = c.wait_primary(but=p)
     until(lambda: w.acked[-1][1] == n.address, 30, "rows through the next one")
     gap = w.gap(began - 1)
-    print("gap of a lost node", round(gap, 3))
+    print("figures: gap of a lost node", round(gap, 3))
     ok(gap < 6 + 2, gap)
     p.replace()
     c.wait_streaming(2)
     for one, missing in written(c, [w]):
-        print("rows that only the lost node had", len(missing))
+        print("figures: rows that only the lost node had", len(missing))
 
 
 @test(seconds=200)
@@ -87,7 +87,7 @@ def test_a_primary_that_is_cut_off_stops_before_another_leads(t):
     p.join()
     c.wait_streaming(2)
     for one, missing in written(c, [w]):
-        print("rows that only the cut one had", len(missing))
+        print("figures: rows that only the cut one had", len(missing))
 
 
 @test(seconds=200)
@@ -98,7 +98,7 @@ def test_a_switchover(t):
     n = c.wait_primary(but=p)
     eq(n.name, "ha-3", "the new primary")
     until(lambda: w.acked[-1][1] == n.address, 30, "rows through the next one")
-    print("gap of a switchover", round(w.gap(began - 1), 3))
+    print("figures: gap of a switchover", round(w.gap(began - 1), 3))
     c.wait_streaming(2)
     for one, missing in written(c, [w]):
         eq(missing, [], "acknowledged rows that are gone")
@@ -112,12 +112,12 @@ def test_a_manager_that_is_frozen_is_fenced_before_another_leads(t):
     p.signal(signal.SIGSTOP)
     n = taken_over(c, w, p, began)
     eq(p.postgres_tree(), [], "postgres of the frozen one")
-    print("gap of a frozen manager", round(w.gap(began - 1), 3))
+    print("figures: gap of a frozen manager", round(w.gap(began - 1), 3))
     p.signal(signal.SIGCONT)
     c.wait_streaming(2)
     eq(c.primary().name, n.name, "the primary stays")
     for one, missing in written(c, [w]):
-        print("rows that only the frozen one had", len(missing))
+        print("figures: rows that only the frozen one had", len(missing))
 
 
 @test(seconds=200)
@@ -127,7 +127,7 @@ def test_postgres_and_container_come_back_in_place(t):
     p.postmaster().kill(signal.SIGKILL)
     until(lambda: w.acked[-1][3] > began + 0.5, 30, "rows again")
     eq(c.primary().name, p.name, "postgres died: no failover")
-    print("gap of a postgres that was killed", round(w.gap(began - 1), 3))
+    print("figures: gap of a postgres that was killed", round(w.gap(began - 1), 3))
     time.sleep(1)
     began = time.monotonic()
     p.kill()
@@ -135,7 +135,7 @@ def test_postgres_and_container_come_back_in_place(t):
     until(lambda: w.acked[-1][3] > began + 0.5, 30, "rows again")
     eq(c.wait_primary().name, p.name, "the container was restarted: no failover")
     eq(p.control("Latest checkpoint's TimeLineID"), "1", "timeline")
-    print("gap of a container that was killed", round(w.gap(began - 1), 3))
+    print("figures: gap of a container that was killed", round(w.gap(began - 1), 3))
     for one, missing in written(c, [w]):
         eq(missing, [], "acknowledged rows that are gone")
 

@@ -141,7 +141,7 @@ class Campaign:
                 ok(after is None or after[1] != at[n][1],
                    f"row {n} was acknowledged by {at[n][1]}, which went on to acknowledge row {after[0] if after else ''}")
         faults = ", ".join(f"{k} {v}" for k, v in sorted(self.count.items()))
-        print(f"{total} rows acknowledged, {gone} of them by a primary that lost its Lease and gone with it; "
+        print(f"figures: {total} rows acknowledged, {gone} of them by a primary that lost its Lease and gone with it; "
               f"longest until all was well again {self.slowest:.1f} s; faults: {faults}", flush=True)
 
 
