@@ -1,7 +1,7 @@
 """ha_campaign - three pods under random faults, and clients that write down every acknowledgement.
 
 Afterwards no two members have acknowledged in turns, and what is missing was acknowledged by a primary that lost its
-Lease.  PODGRES_TEST_SCALE=full: 200 faults.  PODGRES_TEST_SEED repeats a run's choices.
+Lease.  PODGRES_TEST_SCALE=full: 200 faults, or PODGRES_TEST_FAULTS of them.  PODGRES_TEST_SEED repeats a run's choices.
 """
 import os
 import random
@@ -148,5 +148,5 @@ class Campaign:
 @test(seconds=scale(400, 10000))
 def test_no_two_acknowledge_whatever_happens(t):
     campaign = Campaign(t)
-    campaign.run(scale(6, 200))
+    campaign.run(int(os.environ.get("PODGRES_TEST_FAULTS", scale(6, 200))))
     campaign.judge()
