@@ -17,7 +17,7 @@ LEASE = 6
 
 class Campaign:
     def __init__(self, t):
-        self.seed = int(os.environ.get("PODGRES_TEST_SEED", random.randrange(1 << 20)))
+        self.seed = int(os.environ.get("PODGRES_TEST_SEED", scale(11, random.randrange(1 << 20))))
         print(f"seed {self.seed}", flush=True)
         self.random, self.count, self.slowest = random.Random(self.seed), {}, 0.0
         self.c = Cluster(t, real=False)
