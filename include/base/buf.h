@@ -31,6 +31,8 @@ buf_deinit_auto(struct buf *b)
 void buf_put(struct buf *b, const void *p, size_t n);
 void buf_puts(struct buf *b, const char *s);
 void buf_putc(struct buf *b, char c);
+/* Between quotes; a quote inside is doubled, as SQL and PostgreSQL's files of rules have it. */
+void buf_put_quoted(struct buf *b, const char *text, char quote);
 void buf_printf(struct buf *b, const char *fmt, ...) PRINTF(2, 3);
 void buf_vprintf(struct buf *b, const char *fmt, va_list ap) PRINTF(2, 0);
 void buf_reset(struct buf *b);             /* empties, keeps the memory, forgets a failure */

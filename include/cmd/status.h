@@ -34,6 +34,13 @@ void status_services(const struct status_view *v, struct buf *out);
 void status_collations(const struct status_view *v, struct buf *out);
 void status_log(const struct status_view *v, struct buf *out);
 
+void status_heads(struct term_table *t, const char *const *heads, int n);
+#define STATUS_HEADS(t, ...)                                       \
+	do {                                                       \
+		static const char *const heads_[] = {__VA_ARGS__}; \
+		status_heads(t, heads_, (int)ARRAY_LEN(heads_));   \
+	} while (0)
+
 /* One fact, wrapped under its label; nothing when the text is empty. */
 void status_fact(
 	const struct status_view *v, struct buf *out, const char *label, const struct buf *text);

@@ -27,7 +27,6 @@ enum elector_call {
 /* A pod of the cluster, ourselves included. */
 struct elector_peer {
 	char name[64], address[64];
-	char zone[64];
 	bool there;            /* in the list that is being read */
 	struct http_call *ask; /* NULL: nothing is asked */
 	struct buf text;
@@ -81,6 +80,7 @@ struct elector {
 	bool labelling;
 	int64_t label_again_ns;
 	struct elector_status st;
+	struct elector_status told; /* as it was published last */
 };
 
 /* elector.c */
@@ -100,13 +100,15 @@ bool elector_releases(struct elector *el);   /* it is given back now */
 bool elector_news(struct elector *el);       /* to be written at once */
 bool elector_may_create(struct elector *el); /* there is no cluster yet: is it ours to make? */
 bool elector_may_claim(struct elector *el);
-void elector_wishes(struct elector *el); /* what the next write is to say */
+void elector_command(struct elector *el, const char *target); /* into what is written next */
+void elector_wishes(struct elector *el);                      /* what the next write is to say */
 
 /* elector_peers.c */
 int elector_peers_begin(struct elector *el, struct err *e) MUSTCHECK;
 void elector_peers_ask(struct elector *el);
 void elector_peers_look(struct elector *el); /* somebody is there whom we do not know */
 void elector_peers_close(struct elector *el);
+bool elector_peer_is_self(const struct elector *el, const struct elector_peer *p);
 struct elector_peer *elector_peer_of(struct elector *el, const char *name); /* NULL: unknown */
 
 /* elector_label.c */

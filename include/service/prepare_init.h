@@ -103,6 +103,8 @@ bool server_ready(const struct init *in); /* as postmaster.pid says */
 
 int server_start(struct init *in, struct err *e) MUSTCHECK;
 int server_stop(struct init *in, struct err *e) MUSTCHECK;
+/* A fast shutdown, and what pg_control says after it. */
+int server_end(struct init *in, int64_t stop_ms, struct control *c, struct err *e) MUSTCHECK;
 void server_kill(struct init *in);
 /* Feeds sql to psql.  secret: messages of errors never show the statement. */
 struct server_sql {
@@ -110,6 +112,12 @@ struct server_sql {
 	bool secret;
 };
 int server_sql(struct init *in, const struct server_sql *q, struct err *e) MUSTCHECK;
+
+/* ---- prepare_clone: pg_basebackup into in->place ---- */
+
+/* The program, and what it is told whatever the source. */
+int copy_argv(struct words *w, const struct init *in, struct err *e) MUSTCHECK;
+void copy_line(const char *name, const char *line, void *arg); /* progress; arg: struct init */
 
 /* ---- prepare_bootstrap and prepare_scripts ---- */
 

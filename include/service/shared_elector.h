@@ -25,16 +25,14 @@ struct elector_member {
 	bool primary, ready, streaming;
 	int64_t seen_ns; /* boot time of its last answer; 0: none yet */
 	char state[24];  /* of the state table */
-	char sync[16];   /* "sync", "quorum", "potential", "async", "" */
 };
 
 enum elector_order_kind { ELECTOR_ORDER_NONE, ELECTOR_ORDER_PROMOTE, ELECTOR_ORDER_SWITCHOVER };
 
 struct elector_order {
-	uint64_t number;     /* from 1; the answer repeats it */
-	uint32_t what;       /* enum elector_order_kind */
-	char target[64];     /* of a switchover; "": whoever is best */
-	int64_t accept_loss; /* bytes, past the guards; -1: none */
+	uint64_t number; /* from 1; the answer repeats it */
+	uint32_t what;   /* enum elector_order_kind */
+	char target[64]; /* of a switchover; "": whoever is best */
 };
 
 struct elector_status {
@@ -45,26 +43,20 @@ struct elector_status {
 	char holder_name[64], holder_address[64];
 	int64_t sent_ns; /* boot time of sending the last write that made or kept the Lease ours,
 			    0: it is not */
-	int64_t fast_ns, kill_ns, fence_ns; /* V1, V2, V3 of it, after sent_ns */
-	int64_t read_ns;                    /* boot time of the last answer of the API; 0: none */
-	uint64_t system_id;                 /* of the cluster; 0: it was never made */
-	uint32_t timeline;                  /* of the last primary */
-	uint64_t switch_lsn;                /* where that timeline began */
-	uint64_t claims;                    /* of ours that were granted: each may promote once */
-	int64_t transitions;                /* of the Lease */
-	bool giving;          /* ours until postgres is stopped; then it is given back */
-	uint64_t handovers;   /* so often was the supervisor asked to stop postgres for that */
-	bool released;        /* ours no more, by our own word, and nobody was told otherwise */
-	uint64_t answered;    /* number of the last order that was answered */
-	uint32_t answer_kind; /* enum err_kind; ERR_NONE: it is done */
-	char answer[256];     /* why not; "" when it is done */
+	int64_t fast_ns, fence_ns; /* V1 and V3 of it, after sent_ns; V2 is a rung of the ladder */
+	int64_t read_ns;           /* boot time of the last answer of the API; 0: none */
+	uint64_t system_id;        /* of the cluster; 0: it was never made */
+	uint32_t timeline;         /* of the last primary */
+	uint64_t switch_lsn;       /* where that timeline began */
+	uint64_t claims;           /* of ours that were granted: each may promote once */
+	int64_t transitions;       /* of the Lease */
+	bool giving;               /* ours until postgres is stopped; then it is given back */
+	uint64_t handovers;        /* so often was the supervisor asked to stop postgres for that */
+	uint64_t answered;         /* number of the last order that was answered */
+	uint32_t answer_kind;      /* enum err_kind; ERR_NONE: it is done */
+	char answer[256];          /* why not; "" when it is done */
 	bool paused;
-	char command[16], command_target[64]; /* "switchover", "" */
-	char problem[256], hint[256];         /* "" for none */
+	char problem[256], hint[256]; /* "" for none */
 	uint32_t members;
 	struct elector_member member[ELECTOR_MEMBERS];
-	/* the last change of the primary, as far as this instance has seen it */
-	int64_t failover_wall_us,
-		failover_ms; /* 0: none; from the last renewal to the first write */
-	char failover_reason[128];
 };

@@ -68,16 +68,16 @@ struct sv_drain {
 
 /* The Lease, when there is one: sv_lease.c. */
 struct sv_lease {
-	struct elector_status el;           /* as last read */
-	int64_t sent_ns;                    /* of the newest write that made or kept it ours */
-	int64_t fast_ns, kill_ns, fence_ns; /* V1, V2, V3 after that */
-	bool bound;                         /* this postgres may write as long as it is fresh */
-	bool lost;                          /* for this postgres, whatever comes */
-	bool waits;                         /* a preparation waits until it is known */
-	bool leaving;                       /* we end as soon as it was given back */
-	uint64_t handed;                    /* hand-overs that were begun */
-	uint64_t used;                      /* claims that have promoted, or started a primary */
-	uint64_t asked;                     /* number of our last question */
+	struct elector_status el;  /* as last read */
+	int64_t sent_ns;           /* of the newest write that made or kept it ours */
+	int64_t fast_ns, fence_ns; /* V1 and V3 after that */
+	bool bound;                /* this postgres may write as long as it is fresh */
+	bool lost;                 /* for this postgres, whatever comes */
+	bool waits;                /* a preparation waits until it is known */
+	bool leaving;              /* we end as soon as it was given back */
+	uint64_t handed;           /* hand-overs that were begun */
+	uint64_t used;             /* claims that have promoted, or started a primary */
+	uint64_t asked;            /* number of our last question */
 	int64_t asked_ns, leave_by_ns;
 	int64_t care_ns; /* when the job members runs next, boot time */
 	struct elector_order ask;

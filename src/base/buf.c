@@ -78,6 +78,18 @@ buf_putc(struct buf *b, char c)
 }
 
 void
+buf_put_quoted(struct buf *b, const char *text, char quote)
+{
+	buf_putc(b, quote);
+	for (; *text; text++) {
+		if (*text == quote)
+			buf_putc(b, quote);
+		buf_putc(b, *text);
+	}
+	buf_putc(b, quote);
+}
+
+void
 buf_vprintf(struct buf *b, const char *fmt, va_list ap)
 {
 	va_list again;

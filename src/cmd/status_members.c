@@ -6,13 +6,14 @@
 
 #include "cmd/reply.h"
 #include "cmd/status.h"
+#include "core/lineage.h"
 
 static double
 lsn_of(const char *text)
 {
-	unsigned hi, lo;
+	uint64_t lsn;
 
-	return sscanf(text, "%X/%X", &hi, &lo) == 2 ? hi * 4294967296.0 + lo : -1;
+	return lineage_lsn_parse(text, &lsn) ? (double)lsn : -1;
 }
 
 static double
@@ -52,17 +53,13 @@ member_row(struct term_table *t, const cJSON *m, double end)
 void
 status_members(const struct status_view *v, struct buf *out)
 {
-	static const char *const heads[] = {
-		"MEMBER", "ADDRESS", "ROLE", "STATE", "TLI", "LSN", "LAG"};
 	const cJSON *list = status_list(v, "lease.members"), *it;
 	AUTO(term_table_deinit) struct term_table t = {0};
 
 	if (!list)
 		return;
 	status_head(v, out, "Members");
-	term_table_init(&t, (int)ARRAY_LEN(heads));
-	for (size_t i = 0; i < ARRAY_LEN(heads); i++)
-		term_table_put(&t, TERM_PLAIN, heads[i]);
+	STATUS_HEADS(&t, "MEMBER", "ADDRESS", "ROLE", "STATE", "TLI", "LSN", "LAG");
 	for (it = status_first(list); it; it = it->next)
 		member_row(&t, it, primary_lsn(list));
 	term_table_print(&t, v->term, out, 2);

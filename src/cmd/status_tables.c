@@ -11,18 +11,13 @@
 #define OPERATIONS_SHOWN 3
 #define SERVICE_SILENT_S 5
 
-static void
-tables_heads(struct term_table *t, const char *const *heads, int n)
+void
+status_heads(struct term_table *t, const char *const *heads, int n)
 {
 	term_table_init(t, n);
 	for (int i = 0; i < n; i++)
 		term_table_put(t, TERM_PLAIN, heads[i]);
 }
-#define HEADS(t, ...)                                              \
-	do {                                                       \
-		static const char *const heads_[] = {__VA_ARGS__}; \
-		tables_heads(t, heads_, (int)ARRAY_LEN(heads_));   \
-	} while (0)
 
 void
 status_replication(const struct status_view *v, struct buf *out)
@@ -33,7 +28,7 @@ status_replication(const struct status_view *v, struct buf *out)
 	if (!list)
 		return;
 	status_head(v, out, "Replication");
-	HEADS(&t, "STANDBY", "STATE", "SYNC", "SENT", "FLUSHED", "REPLAYED", "LAG");
+	STATUS_HEADS(&t, "STANDBY", "STATE", "SYNC", "SENT", "FLUSHED", "REPLAYED", "LAG");
 	for (it = status_first(list); it; it = it->next)
 
 	{
@@ -60,7 +55,7 @@ status_slots(const struct status_view *v, struct buf *out)
 	if (!list || !v->verbose)
 		return;
 	status_head(v, out, "Replication slots");
-	HEADS(&t, "SLOT", "TYPE", "ACTIVE", "RESTART", "WAL");
+	STATUS_HEADS(&t, "SLOT", "TYPE", "ACTIVE", "RESTART", "WAL");
 	for (it = status_first(list); it; it = it->next)
 
 	{
@@ -87,7 +82,7 @@ status_collations(const struct status_view *v, struct buf *out)
 	status_head(v, out,
 		"Collations that changed under their indexes (REINDEX, then "
 		"ALTER DATABASE ... REFRESH COLLATION VERSION)");
-	HEADS(&t, "DATABASE", "RECORDED", "LIBRARY");
+	STATUS_HEADS(&t, "DATABASE", "RECORDED", "LIBRARY");
 	for (it = status_first(list); it; it = it->next)
 
 	{
@@ -134,7 +129,7 @@ status_operations(const struct status_view *v, struct buf *out)
 	if (!list)
 		return;
 	status_head(v, out, "Operations");
-	HEADS(&t, "ID", "ORDER", "AGO", "TOOK", "RESULT");
+	STATUS_HEADS(&t, "ID", "ORDER", "AGO", "TOOK", "RESULT");
 	for (it = status_first(list); it; it = it->next)
 		if (skip-- <= 0)
 			tables_operation(v, &t, it);
@@ -156,7 +151,7 @@ status_services(const struct status_view *v, struct buf *out)
 	AUTO(term_table_deinit) struct term_table t = {0};
 	char rss[16];
 
-	HEADS(&t, "SERVICE", "PID", "RESTARTS", "BEAT", "MEMORY", "WHY");
+	STATUS_HEADS(&t, "SERVICE", "PID", "RESTARTS", "BEAT", "MEMORY", "WHY");
 	for (it = status_first(list); it; it = it->next)
 
 	{

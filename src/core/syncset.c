@@ -152,18 +152,6 @@ syncset_want(const struct syncset_config *c, const uint8_t *members, size_t n, u
 		fill(voters, count(voters) < acks ? may : 0, acks, members, n), acks};
 }
 
-static void
-put_name(struct buf *out, const char *name)
-{
-	buf_putc(out, '"');
-	for (; *name; name++) {
-		if (*name == '"')
-			buf_putc(out, '"');
-		buf_putc(out, *name);
-	}
-	buf_putc(out, '"');
-}
-
 /* PostgreSQL, "synchronous_standby_names": [FIRST | ANY] number ( name, ... ). */
 void
 syncset_guc_text(struct buf *out, const struct syncset_config *c, struct syncset set,
@@ -180,9 +168,9 @@ syncset_guc_text(struct buf *out, const struct syncset_config *c, struct syncset
 		if (!first)
 			buf_printf(out, ", ");
 		first = false;
-		put_name(out, names[i]);
+		buf_put_quoted(out, names[i], '"');
 	}
 	if (first)
-		put_name(out, NOBODY);
+		buf_put_quoted(out, NOBODY, '"');
 	buf_putc(out, ')');
 }

@@ -13,19 +13,6 @@ given(const char *s)
 	return s && *s;
 }
 
-/* Double quotes take away every special meaning. */
-static void
-put_quoted(struct buf *out, const char *text)
-{
-	buf_putc(out, '"');
-	for (const char *p = text; *p; p++) {
-		if (*p == '"')
-			buf_putc(out, '"');
-		buf_putc(out, *p);
-	}
-	buf_putc(out, '"');
-}
-
 /* Without blanks and line ends at the end, as a YAML block scalar may have them. */
 static char *
 trimmed(const char *text, size_t n)
@@ -154,11 +141,12 @@ hba_render(struct buf *out, const struct hba_input *in, struct err *e)
 static void
 put_map(struct buf *out, const char *system, const char *role)
 {
+	/* Double quotes take away every special meaning. */
 	buf_puts(out, MAP " ");
-	put_quoted(out, system);
+	buf_put_quoted(out, system, '"');
 	buf_putc(out, ' ');
 	if (role)
-		put_quoted(out, role);
+		buf_put_quoted(out, role, '"');
 	else
 		buf_puts(out, "all");
 	buf_putc(out, '\n');

@@ -91,17 +91,23 @@ still_deciding(const struct elector *el)
 	return !el->exists || !el->object.system_id;
 }
 
+/* Both were all zero once and are only copied: their padding is the same too. */
+static bool
+same_bytes(const void *a, const void *b, size_t n)
+{
+	return memcmp(a, b, n) == 0;
+}
+
 void
 elector_publish(struct elector *el)
 {
-	struct elector_status *st = &el->st, before = el->st;
+	struct elector_status *st = &el->st, *told = &el->told;
 	const struct lease_object *o = &el->object;
 
 	st->known = el->listed && (el->peers_listed || el->held) && !still_deciding(el);
 	publish_role(el);
 	st->sent_ns = el->held ? el->holder.sent_ns : 0;
 	st->fast_ns = el->times.stop_ms * MS_NS;
-	st->kill_ns = el->times.kill_ms * MS_NS;
 	st->fence_ns = el->times.fencer_ms * MS_NS;
 	st->system_id = o->system_id;
 	st->timeline = o->timeline;
@@ -111,12 +117,16 @@ elector_publish(struct elector *el)
 	st->members = (uint32_t)el->peers;
 	for (size_t i = 0; i < el->peers; i++)
 		st->member[i] = el->peer[i].seen;
+	if (same_bytes(told, st, sizeof(*st)))
+		return;
 	shared_write(el->s->board, SEC_ELECTOR, st);
-	if (before.role != st->role || before.known != st->known || before.sent_ns != st->sent_ns ||
-		before.claims != st->claims || before.handovers != st->handovers ||
-		before.answered != st->answered || strcmp(before.holder, st->holder) != 0 ||
-		strcmp(before.holder_address, st->holder_address) != 0)
+	/* What nobody acts upon, the supervisor sees when it looks next. */
+	if (told->role != st->role || told->known != st->known || told->sent_ns != st->sent_ns ||
+		told->claims != st->claims || told->handovers != st->handovers ||
+		told->answered != st->answered || strcmp(told->holder, st->holder) != 0 ||
+		strcmp(told->holder_address, st->holder_address) != 0)
 		service_poke(el->s);
+	memcpy(told, st, sizeof(*st));
 }
 
 /* ---- turns ---- */

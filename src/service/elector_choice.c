@@ -41,7 +41,7 @@ anybody_else(const struct elector *el)
 {
 	for (size_t i = 0; i < el->peers; i++)
 		if (el->peer[i].facts.reachable && el->peer[i].facts.replaying &&
-			strcmp(el->peer[i].name, el->s->opt->pod_name) != 0)
+			!elector_peer_is_self(el, &el->peer[i]))
 			return true;
 	return false;
 }
@@ -96,6 +96,14 @@ command_field(const struct elector *el, const char *field, char *out, size_t siz
 	       kube_json_text(&v, out, size);
 }
 
+void
+elector_command(struct elector *el, const char *target)
+{
+	snprintf(el->wanted.command, sizeof(el->wanted.command),
+		"{\"what\":\"switchover\",\"target\":\"%s\",\"by\":\"%s\"}", target,
+		el->s->opt->pod_name);
+}
+
 static const char *
 switch_obstacle(struct elector *el, const char *target)
 {
@@ -136,6 +144,15 @@ switch_best(struct elector *el, char out[64])
 	return best != NULL;
 }
 
+/* The supervisor is asked to stop postgres; then the Lease is given back. */
+static void
+begin_handover(struct elector *el, const char *target)
+{
+	log_info("switchover", F_STR("target", target));
+	el->st.giving = true;
+	el->st.handovers++;
+}
+
 /* The holder answers a switchover that stands in the Lease, or was ordered here. */
 static void
 wish_command(struct elector *el)
@@ -152,9 +169,7 @@ wish_command(struct elector *el)
 	}
 	why = switch_obstacle(el, target);
 	if (!why) {
-		log_info("switchover", F_STR("target", target));
-		el->st.giving = true;
-		el->st.handovers++;
+		begin_handover(el, target);
 		return;
 	}
 	log_warning("switchover refused", F_STR("target", target), F_STR("reason", why));
@@ -182,10 +197,8 @@ wish_order(struct elector *el)
 	if (why)
 		return;
 	el->st.answer[0] = '\0';
-	el->st.giving = true;
-	el->st.handovers++;
-	snprintf(el->wanted.command, sizeof(el->wanted.command),
-		"{\"what\":\"switchover\",\"target\":\"%s\"}", target);
+	begin_handover(el, target);
+	elector_command(el, target);
 }
 
 /* All that can be asked have answered since then, or had their time. */
@@ -193,8 +206,7 @@ static bool
 answered_since(const struct elector *el, int64_t since_ns)
 {
 	for (size_t i = 0; i < el->peers; i++)
-		if (el->peer[i].asked_ns < since_ns &&
-			strcmp(el->peer[i].name, el->s->opt->pod_name) != 0)
+		if (el->peer[i].asked_ns < since_ns && !elector_peer_is_self(el, &el->peer[i]))
 			return clock_boot_ns() - since_ns > ANSWERS_MS * MS_NS;
 	return true;
 }
@@ -303,7 +315,7 @@ static size_t
 own_place(const struct elector *el)
 {
 	for (size_t i = 0; i < el->peers; i++)
-		if (strcmp(el->peer[i].name, el->s->opt->pod_name) == 0)
+		if (elector_peer_is_self(el, &el->peer[i]))
 			return i;
 	return el->peers;
 }
@@ -321,7 +333,7 @@ static bool
 nobody_has_data(const struct elector *el)
 {
 	for (size_t i = 0; i < el->peers; i++)
-		if (strcmp(el->peer[i].name, el->s->opt->pod_name) != 0 &&
+		if (!elector_peer_is_self(el, &el->peer[i]) &&
 			(!el->peer[i].facts.reachable || el->peer[i].facts.system_id ||
 				el->peer[i].seen.primary))
 			return false;

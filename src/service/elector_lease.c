@@ -160,7 +160,6 @@ lease_done_ok(struct elector *el, enum elector_call call, const struct kube_answ
 	case ELECTOR_RELEASE:
 		log_info("the Lease was given back");
 		el->held = el->st.giving = false;
-		el->st.released = true;
 		lease_holder_done(&el->holder);
 		break;
 	case ELECTOR_GET:
@@ -339,16 +338,11 @@ lease_try(struct elector *el)
 static void
 lease_order(struct elector *el)
 {
-	int n;
-
 	if (el->order.number == 0 || !el->exists || el->object.command[0] ||
 		clock_boot_ns() < el->quiet_until_ns)
 		return;
 	el->wanted = el->object;
-	n = snprintf(el->wanted.command, sizeof(el->wanted.command),
-		"{\"what\":\"switchover\",\"target\":\"%s\",\"by\":\"%s\"}",
-		*el->order.target ? el->order.target : el->s->opt->pod_name, el->s->opt->pod_name);
-	must(n > 0 && (size_t)n < sizeof(el->wanted.command));
+	elector_command(el, *el->order.target ? el->order.target : el->s->opt->pod_name);
 	lease_begin(el, ELECTOR_COMMAND);
 }
 

@@ -10,6 +10,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/lineage.h"
 #include "net/kube_json.h"
 #include "service/elector.h"
 
@@ -22,6 +23,12 @@
 #define ANSWER_MS 1000
 #define STATUS_MAX (256 << 10)
 #define FRESH_MS 6000 /* older answers say nothing of now */
+
+bool
+elector_peer_is_self(const struct elector *el, const struct elector_peer *p)
+{
+	return strcmp(p->name, el->s->opt->pod_name) == 0;
+}
 
 struct elector_peer *
 elector_peer_of(struct elector *el, const char *name)
@@ -234,12 +241,12 @@ status_number(const struct elector_peer *p, const char *path)
 static uint64_t
 status_lsn(const struct elector_peer *p, const char *path)
 {
-	char text[40];
-	unsigned hi, lo;
+	char text[LINEAGE_LSN_SIZE];
+	uint64_t lsn = 0;
 
-	if (!status_text(p, path, text, sizeof(text)) || sscanf(text, "%X/%X", &hi, &lo) != 2)
-		return 0;
-	return (uint64_t)hi << 32 | lo;
+	if (status_text(p, path, text, sizeof(text)))
+		(void)lineage_lsn_parse(text, &lsn);
+	return lsn;
 }
 
 static void
@@ -363,7 +370,7 @@ elector_peers_ask(struct elector *el)
 	for (size_t i = 0; i < el->peers; i++) {
 		struct elector_peer *p = &el->peer[i];
 
-		if (strcmp(p->name, el->s->opt->pod_name) == 0)
+		if (elector_peer_is_self(el, p))
 			peer_self(el, p);
 		else
 			peer_ask(el, p);

@@ -13,18 +13,6 @@
 
 /* ---- quoting ---- */
 
-static void
-put_ident(struct buf *out, const char *name)
-{
-	buf_putc(out, '"');
-	for (; *name; name++) {
-		if (*name == '"')
-			buf_putc(out, '"');
-		buf_putc(out, *name);
-	}
-	buf_putc(out, '"');
-}
-
 /* E'' because standard_conforming_strings may be anything. */
 static void
 put_literal(struct buf *out, const char *text)
@@ -47,7 +35,7 @@ put_role(struct buf *sql, const char *verb, const char *role, const char *passwo
 {
 	buf_puts(sql, "SET password_encryption = 'scram-sha-256';\n");
 	buf_puts(sql, verb);
-	put_ident(sql, role);
+	buf_put_quoted(sql, role, '"');
 	if (strncmp(verb, "CREATE", 6) == 0)
 		buf_puts(sql, " LOGIN");
 	if (*password) {
@@ -110,10 +98,10 @@ bootstrap_database(struct init *in, struct err *e)
 	if (!bootstrap_needs_database(in) && !*in->wish.owner)
 		return 0;
 	buf_puts(&sql, bootstrap_needs_database(in) ? "CREATE DATABASE " : "ALTER DATABASE ");
-	put_ident(&sql, in->wish.database);
+	buf_put_quoted(&sql, in->wish.database, '"');
 	if (*in->wish.owner) {
 		buf_puts(&sql, bootstrap_needs_database(in) ? " OWNER " : " OWNER TO ");
-		put_ident(&sql, in->wish.owner);
+		buf_put_quoted(&sql, in->wish.owner, '"');
 	}
 	buf_puts(&sql, ";\n");
 	if (buf_check(&sql, e) < 0)

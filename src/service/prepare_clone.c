@@ -130,45 +130,49 @@ clone_maps(struct words *w, struct clone *c, struct restore *r, struct err *e)
 
 /* ---- pg_basebackup ---- */
 
-/* " 12345/67890 kB (18%), 0/1 tablespace" */
-static void
-clone_line(const char *name, const char *line, void *arg)
+/* " 12345/67890 kB (18%), 0/1 tablespace", under the phase that was said before. */
+void
+copy_line(const char *name, const char *line, void *arg)
 {
-	struct init *in = arg;
-	struct job_report *report = &in->p->j->report;
+	struct job *j = ((struct init *)arg)->p->j;
 	long long done, total;
 
 	if (sscanf(line, " %lld/%lld kB (", &done, &total) != 2) {
 		log_info("output while cloning", F_STR("program", name), F_STR("line", line));
 		return;
 	}
-	if (done * 1024 == report->done_bytes)
+	if (done * 1024 == j->report.done_bytes)
 		return;
-	report->done_bytes = done * 1024;
-	report->total_bytes = total * 1024;
-	job_phase(in->p->j, "copying from the source",
-		total > 0 ? (float)((double)done / (double)total) : -1);
+	j->report.done_bytes = done * 1024;
+	j->report.total_bytes = total * 1024;
+	j->report.progress = total > 0 ? (float)((double)done / (double)total) : -1;
+	job_publish(j);
 }
 
-static int
-clone_argv(struct clone *c, struct restore *r, struct words *w, struct err *e)
+int
+copy_argv(struct words *w, const struct init *in, struct err *e)
 {
 	static const char *const fixed[] = {"--wal-method=stream", "--checkpoint=fast",
 		"--progress", "--no-password", "--no-sync", "--manifest-checksums=SHA256"};
+	const char *wal = in->p->opt->waldir;
 	char program[FILE_PATH_MAX];
-	const char *wal = c->in->p->opt->waldir;
 
-	if (bindir_program(&c->in->bin, "pg_basebackup", program, e) < 0 ||
+	if (bindir_program(&in->bin, "pg_basebackup", program, e) < 0 ||
 		words_add(w, program, e) < 0)
 		return -1;
 	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
 		if (words_add(w, fixed[i], e) < 0)
 			return -1;
-	if (words_addf(w, e, "--pgdata=%s", c->in->place.data) < 0 ||
-		words_addf(w, e, "--dbname=%s application_name='podgres'", buf_str(&c->conninfo)) <
-			0)
+	if (words_addf(w, e, "--pgdata=%s", in->place.data) < 0)
 		return -1;
-	if (*wal && words_addf(w, e, "--waldir=%s/" PGDATA_OURS, wal) < 0)
+	return *wal ? words_addf(w, e, "--waldir=%s/" PGDATA_OURS, wal) : 0;
+}
+
+static int
+clone_argv(struct clone *c, struct restore *r, struct words *w, struct err *e)
+{
+	if (copy_argv(w, c->in, e) < 0 || words_addf(w, e, "--dbname=%s application_name='podgres'",
+						  buf_str(&c->conninfo)) < 0)
 		return -1;
 	return clone_maps(w, c, r, e);
 }
@@ -179,7 +183,7 @@ clone_copy(struct clone *c, struct restore *r, struct err *e)
 	AUTO(words_deinit) struct words w = {0};
 	struct spawn_spec spec = {.name = "pg_basebackup",
 		.envp = (const char *const *)c->in->env.item,
-		.on_line = clone_line,
+		.on_line = copy_line,
 		.arg = c->in};
 
 	if (bindir_find(&c->in->bin, 0, c->in->p->opt->bindir, e) < 0 || clone_conninfo(c, e) < 0 ||

@@ -256,12 +256,7 @@ settle_stop(struct init *in, struct err *e)
 {
 	struct control c;
 
-	spawn_signal(&in->server, SIGINT);
-	in->server.deadline_ns = clock_boot_ns() + SETTLE_STOP_MS * MS_NS;
-	in->server.spec.deadline_ms = SETTLE_STOP_MS;
-	if (spawn_wait(&in->server, NULL, e) < 0 || spawn_check(&in->server, e) < 0)
-		return err_add(e, "stop");
-	if (control_read(&c, in->place.data, e) < 0)
+	if (server_end(in, SETTLE_STOP_MS, &c, e) < 0)
 		return -1;
 	return control_clean(&c) ? 0
 				 : err_set(e, ERR_FAILED, "pg_control says \"%s\"",

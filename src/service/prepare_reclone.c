@@ -20,49 +20,18 @@
 
 /* ---- pg_basebackup ---- */
 
-/* " 12345/67890 kB (18%), 0/1 tablespace" */
-static void
-reclone_line(const char *name, const char *line, void *arg)
-{
-	struct init *in = arg;
-	struct job_report *report = &in->p->j->report;
-	long long done, total;
-
-	if (sscanf(line, " %lld/%lld kB (", &done, &total) != 2) {
-		log_info("output while cloning", F_STR("program", name), F_STR("line", line));
-		return;
-	}
-	if (done * 1024 == report->done_bytes)
-		return;
-	report->done_bytes = done * 1024;
-	report->total_bytes = total * 1024;
-	job_phase(in->p->j, "copying from the primary",
-		total > 0 ? (float)((double)done / (double)total) : -1);
-}
-
 static int
 reclone_argv(struct init *in, struct words *w, const char *slot, struct err *e)
 {
-	static const char *const fixed[] = {"--wal-method=stream", "--checkpoint=fast",
-		"--progress", "--no-password", "--no-sync", "--manifest-checksums=SHA256"};
 	AUTO(buf_deinit) struct buf source = {0};
-	const struct prepare *p = in->p;
-	char program[FILE_PATH_MAX];
 
-	member_conninfo(&source, &p->member->target);
+	member_conninfo(&source, &in->p->member->target);
 	conf_conninfo_put(&source, "options", "-c wal_sender_timeout=0");
-	if (buf_check(&source, e) < 0 ||
-		bindir_program(&in->bin, "pg_basebackup", program, e) < 0 ||
-		words_add(w, program, e) < 0)
+	if (buf_check(&source, e) < 0 || copy_argv(w, in, e) < 0)
 		return -1;
-	for (size_t i = 0; i < ARRAY_LEN(fixed); i++)
-		if (words_add(w, fixed[i], e) < 0)
-			return -1;
-	if (words_addf(w, e, "--pgdata=%s", in->place.data) < 0 ||
-		words_addf(w, e, "--slot=%s", slot) < 0 ||
-		words_addf(w, e, "--dbname=%s", buf_str(&source)) < 0)
+	if (words_addf(w, e, "--slot=%s", slot) < 0)
 		return -1;
-	return *p->opt->waldir ? words_addf(w, e, "--waldir=%s/" PGDATA_OURS, p->opt->waldir) : 0;
+	return words_addf(w, e, "--dbname=%s", buf_str(&source));
 }
 
 static int
@@ -70,7 +39,7 @@ reclone_copy(struct init *in, struct err *e)
 {
 	AUTO(words_deinit) struct words w = {0};
 	struct spawn_spec spec = {
-		.name = "pg_basebackup", .on_line = reclone_line, .on_tick = init_tick, .arg = in};
+		.name = "pg_basebackup", .on_line = copy_line, .on_tick = init_tick, .arg = in};
 	struct prepare *p = in->p;
 	char slot[MEMBER_SLOT_SIZE];
 

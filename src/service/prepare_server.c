@@ -172,17 +172,23 @@ server_kill(struct init *in)
 }
 
 int
-server_stop(struct init *in, struct err *e)
+server_end(struct init *in, int64_t stop_ms, struct control *c, struct err *e)
 {
-	struct control c;
-
 	spawn_signal(&in->server, SIGINT);
-	in->server.deadline_ns = clock_boot_ns() + SERVER_STOP_MS * MS_NS;
-	in->server.spec.deadline_ms = SERVER_STOP_MS;
+	in->server.deadline_ns = clock_boot_ns() + stop_ms * MS_NS;
+	in->server.spec.deadline_ms = stop_ms;
 	if (spawn_wait(&in->server, NULL, e) < 0 || spawn_check(&in->server, e) < 0)
 		return err_add(e, "stop");
 	server_forget(in);
-	if (control_read(&c, in->place.data, e) < 0)
+	return control_read(c, in->place.data, e);
+}
+
+int
+server_stop(struct init *in, struct err *e)
+{
+	struct control c = {0};
+
+	if (server_end(in, SERVER_STOP_MS, &c, e) < 0)
 		return -1;
 	if (c.state != CONTROL_SHUT_DOWN)
 		return err_set(e, ERR_FAILED, "postgres ended, but pg_control says \"%s\"",

@@ -11,14 +11,13 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/lineage.h"
 #include "service/sv.h"
 
 #define LEASE_CLAIM_MS 60000 /* an order to promote is answered by then */
 #define LEASE_CARE_MS 10000
 #define LEASE_CARE_AGAIN_MS 2000
-#define LEASE_RELEASE_MS                                                         \
-	3000 /* the end waits so long for the word that the Lease was given back \
-	      */
+#define LEASE_RELEASE_MS 3000 /* the end waits so long until the Lease was given back */
 
 bool
 sv_lease_on(const struct sv *sv)
@@ -111,7 +110,6 @@ lease_read(struct sv *sv)
 		return;
 	l->sent_ns = l->el.sent_ns;
 	l->fast_ns = l->el.fast_ns;
-	l->kill_ns = l->el.kill_ns;
 	l->fence_ns = l->el.fence_ns;
 	if (board_deadline_ns(sv->board) != 0 && l->bound)
 		(void)!sv_arm(sv);
@@ -201,7 +199,7 @@ lease_diverged(struct sv *sv)
 {
 	static struct pg_facts f;
 	const struct elector_status *el = &sv->lease.el;
-	char why[128];
+	char why[128], lsn[LINEAGE_LSN_SIZE];
 
 	if (sv->st.state != FSM_STANDBY || el->role != ELECTOR_FOLLOW || el->paused ||
 		!el->switch_lsn)
@@ -212,8 +210,8 @@ lease_diverged(struct sv *sv)
 		return;
 	if (f.replay_lsn <= el->switch_lsn && f.received_lsn <= el->switch_lsn)
 		return;
-	snprintf(why, sizeof(why), "timeline %u began at %X/%08X, before what we have",
-		el->timeline, (unsigned)(el->switch_lsn >> 32), (unsigned)el->switch_lsn);
+	snprintf(why, sizeof(why), "timeline %u began at %s, before what we have", el->timeline,
+		lineage_lsn_text(el->switch_lsn, lsn));
 	sv_event(sv, FSM_EV_DIVERGED, why);
 }
 

@@ -340,7 +340,6 @@ int
 sv_baton_resume(struct sv *sv, struct err *e)
 {
 	sv->prepared = true;
-	memset(sv->st.service, 0, sizeof(sv->st.service));
 	for (int i = 0; i < SHARED_OPERATIONS; i++)
 		sv->op_mark[i] = sv->st.pg_starts;
 	if (sv_pg_adopt(sv, sv->st.pg_pid, e) < 0)

@@ -59,10 +59,23 @@ consume_drops_from_the_front(void **state)
 	assert_string_equal(buf_str(&b), "lo");
 }
 
+static void
+quotes_inside_quotes_are_doubled(void **state)
+{
+	AUTO(buf_deinit) struct buf b = {0};
+
+	(void)state;
+	buf_put_quoted(&b, "a\"b'c\"", '"');
+	buf_put_quoted(&b, "it's", '\'');
+	buf_put_quoted(&b, "", '"');
+	assert_string_equal(buf_str(&b), "\"a\"\"b'c\"\"\"'it''s'\"\"");
+}
+
 int
 main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(quotes_inside_quotes_are_doubled),
 		cmocka_unit_test(puts_and_printf_append),
 		cmocka_unit_test(growing_past_the_limit_is_remembered_as_failure),
 		cmocka_unit_test(take_of_an_empty_buffer_is_an_empty_string),
