@@ -33,6 +33,8 @@ struct elector_order {
 	uint64_t number; /* from 1; the answer repeats it */
 	uint32_t what;   /* enum elector_order_kind */
 	char target[64]; /* of a switchover; "": whoever is best */
+	bool force;      /* of a promotion: past the guards against loss, never past the Lease */
+	int64_t accept_loss_bytes; /* with force; ELECTION_ANY_LOSS: whatever it is */
 };
 
 struct elector_status {
