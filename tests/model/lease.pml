@@ -9,7 +9,7 @@
  *
  * MOVE(node, from, event, to) are the transitions of include/tbl/transitions.h; tests/model/check-table
  * compares the two.  Config: SYNC, FREEZE, HANDS_OVER, HAND, COMMAND, FAILSAFE, DRIFT, CRASHES,
- * ONE_VOTER.
+ * ONE_VOTER; MEMBERS (two nodes, with FAILSAFE): the list in the record changes, and calls carry it.
  */
 #ifndef N
 #define N 2
@@ -86,6 +86,10 @@ byte owes[N];
 #if defined(FAILSAFE)
 byte asked[N], granted[N], fa[N]; /* the round of promises of a holder */
 byte kept[N], oh[N];              /* ticks since a promise was given; the holder last seen */
+#if defined(MEMBERS)
+byte listed; /* of the record */
+byte might[N]; /* of a holder: whom the record may list, now or when a call lands late */
+#endif
 #endif
 
 #define ME(i) (1 << (i))
@@ -100,6 +104,39 @@ byte kept[N], oh[N];              /* ticks since a promise was given; the holder
 #endif
 #define fresh(i) (v[i] < V1)
 #define MOVE(i, from, event, to) assert(st[i] == from); st[i] = to
+
+/* ---- the list of members ---- */
+
+#if defined(MEMBERS)
+#define MEMBERS_TOO true
+#define is_listed(i) (listed & ME(i))
+#define carries(i) (listed | ME(i))
+#define renews_with(i) carries(i)
+#define must_grant(i) (might[i] & ~ME(i))
+/* Written and answered: nothing older can land any more. */
+#define told(i) might[i] = rp[i]
+#if defined(NO_MIGHT)
+#define may_be_told(i, carried) skip
+#define read_back(i) might[i] = listed
+#else
+#define may_be_told(i, carried) might[i] = might[i] | carried
+#define read_back(i) skip
+#endif
+#else
+#define MEMBERS_TOO false
+#define is_listed(i) true
+#define carries(i) 0
+#define renews_with(i) voters
+#define must_grant(i) (EVERY & ~ME(i))
+#define told(i) skip
+#define may_be_told(i, carried) skip
+#define read_back(i) skip
+#endif
+#if defined(NO_MEMBER)
+#define may_claim(i) true
+#else
+#define may_claim(i) is_listed(i)
+#endif
 
 /* ---- the server ---- */
 
@@ -157,8 +194,14 @@ inline land(i, kind, carried) {
 	:: kind == PUT_RELEASE -> holder = NOBODY
 	:: else -> holder = i + 1
 	fi;
+#if defined(MEMBERS)
 	if
-	:: kind == PUT_RENEW -> voters = carried
+	:: kind != PUT_RELEASE -> listed = carried
+	:: else -> skip
+	fi;
+#endif
+	if
+	:: kind == PUT_RENEW && !MEMBERS_TOO -> voters = carried
 	:: kind == PUT_PUBLISH ->
 		voters = 0;
 		leader = i;
@@ -179,6 +222,7 @@ inline land(i, kind, carried) {
 }
 
 /* ---- pieces ---- */
+
 
 inline no_call(i) {
 	rk[i] = PUT_NONE;
@@ -204,6 +248,7 @@ inline send(i, kind, current, carried) {
 	rs[i] = WAY;
 	ra[i] = 0;
 	rp[i] = carried;
+	may_be_told(i, carried);
 #if !defined(NO_CAS)
 	if
 	:: !(current) -> refuse(i)
@@ -241,6 +286,9 @@ inline begin_life(i) {
 	leave_call(i);
 	not_seen(i);
 	no_rounds(i);
+#if defined(MEMBERS)
+	might[i] = 0;
+#endif
 	kr[i] = 0;
 	doubt[i] = 0;
 	v[i] = V3;
@@ -422,15 +470,15 @@ inline promoted(i) {
 
 #define answers(i) \
 	:: d_step { rs[i] == YES && awake(i) && rk[i] == PUT_CLAIM && st[i] == CLAIM && in_time(i); \
-		v[i] = age(i); MOVE(i, CLAIM, LEASE_MINE, PROMOTE); promote(i); no_call(i) } \
+		v[i] = age(i); MOVE(i, CLAIM, LEASE_MINE, PROMOTE); promote(i); told(i); no_call(i) } \
 	:: d_step { rs[i] == YES && awake(i) && rk[i] == PUT_CLAIM && st[i] == BOOT && in_time(i); \
-		v[i] = age(i); MOVE(i, BOOT, READY_PRIMARY, PRIMARY); lead(i); no_call(i) } \
+		v[i] = age(i); MOVE(i, BOOT, READY_PRIMARY, PRIMARY); lead(i); told(i); no_call(i) } \
 	:: d_step { rs[i] == YES && awake(i) && rk[i] == PUT_PUBLISH && st[i] == PROMOTE && fresh(i); \
-		count(i); promoted(i); MOVE(i, PROMOTE, PROMOTED, PRIMARY); lead(i); no_call(i) } \
+		count(i); promoted(i); MOVE(i, PROMOTE, PROMOTED, PRIMARY); lead(i); told(i); no_call(i) } \
 	:: d_step { rs[i] == YES && awake(i) && rk[i] == PUT_PUBLISH && st[i] == PRIMARY && fresh(i); \
-		count(i); no_call(i) } \
+		count(i); told(i); no_call(i) } \
 	:: d_step { rs[i] == YES && awake(i) && rk[i] == PUT_RENEW && fresh(i) && st[i] != STANDBY; \
-		count(i); after_answer(i) }
+		count(i); told(i); after_answer(i) }
 
 /* In doubt the record is read, and another holder there begins the stop.  V1 does so too. */
 #define lost(i) ((awake(i) && rk[i] == PUT_NONE && doubt[i] && !mine(i, holder)) || (awake(i) && !fresh(i)))
@@ -444,11 +492,11 @@ inline stop(i) {
 
 #define holds(i) \
 	:: d_step { (st[i] == PROMOTE || st[i] == PRIMARY) && awake(i) && fresh(i) && rk[i] == PUT_NONE && !doubt[i] && tli[i] == NEWER; \
-		send(i, PUT_PUBLISH, kr[i], 0) } \
+		send(i, PUT_PUBLISH, kr[i], carries(i)) } \
 	:: d_step { (st[i] == PRIMARY || st[i] == HANDOVER || st[i] == BOOT) && awake(i) && fresh(i) && rk[i] == PUT_NONE && !doubt[i] && tli[i] == SAME; \
-		send(i, PUT_RENEW, kr[i], voters) } \
+		send(i, PUT_RENEW, kr[i], renews_with(i)) } \
 	:: d_step { (runs_primary(i) && st[i] != KILL || st[i] == BOOT && fresh(i)) && awake(i) && rk[i] == PUT_NONE && doubt[i] && mine(i, holder); \
-		kr[i] = 1; doubt[i] = 0 } \
+		kr[i] = 1; doubt[i] = 0; read_back(i) } \
 	:: d_step { st[i] == PROMOTE && lost(i); MOVE(i, PROMOTE, LEASE_LOST, KILL); stop(i) } \
 	:: d_step { st[i] == PRIMARY && lost(i); MOVE(i, PRIMARY, LEASE_LOST, KILL); stop(i) } \
 	:: d_step { st[i] == HANDOVER && lost(i); MOVE(i, HANDOVER, LEASE_LOST, KILL); stop(i) } \
@@ -474,11 +522,11 @@ inline stop(i) {
 	/* a change is seen: counting begins */ \
 	:: d_step { st[i] == STANDBY && awake(i) && !obs[i] && answered(i); saw(i) } \
 	/* the record is there as it was, and the claim is conditional on its version */ \
-	:: d_step { st[i] == STANDBY && awake(i) && rk[i] == PUT_NONE && free_to_claim(i) && on_timeline(i) && electable(i); \
-		MOVE(i, STANDBY, ELECTED, CLAIM); send(i, PUT_CLAIM, 1, 0) } \
+	:: d_step { st[i] == STANDBY && awake(i) && rk[i] == PUT_NONE && free_to_claim(i) && may_claim(i) && on_timeline(i) && electable(i); \
+		MOVE(i, STANDBY, ELECTED, CLAIM); send(i, PUT_CLAIM, 1, carries(i)) } \
 	/* the same pod started again takes its lease back */ \
 	:: d_step { st[i] == BOOT && awake(i) && rk[i] == PUT_NONE && !fresh(i) && mine(i, holder) && (tli[i] == NEWER || tli[i] == SAME && leader == i); \
-		send(i, PUT_CLAIM, 1, 0) } \
+		send(i, PUT_CLAIM, 1, carries(i)) } \
 	:: d_step { st[i] == STANDBY && awake(i); MOVE(i, STANDBY, EXIT_RUN, BOOT); not_seen(i) } \
 	:: d_step { st[i] == CLAIM && awake(i); MOVE(i, CLAIM, EXIT_RUN, BOOT); leave_call(i); not_seen(i) } \
 	/* following: what the primary has comes over, what is too much goes */ \
@@ -602,7 +650,7 @@ byte crashed;
 #if defined(NO_ALL)
 #define all_grant(i) (granted[i] != 0)
 #else
-#define all_grant(i) (granted[i] == (EVERY & ~ME(i)))
+#define all_grant(i) ((granted[i] & must_grant(i)) == must_grant(i))
 #endif
 #if defined(NO_GRANT_SEND)
 #define round_age(i) 0
@@ -620,18 +668,32 @@ byte crashed;
 #define knows(j, i) (oh[j] == (i) + 1)
 #endif
 #define GRANT(i, j) \
-	:: d_step { asked[i] & ME(j) && awake(j) && (st[j] == STANDBY || st[j] == CLAIM) && knows(j, i) && no_claim_of_own(j); \
+	:: d_step { asked[i] & ME(j) && awake(j) && (st[j] == STANDBY || st[j] == CLAIM) && knows(j, i) && is_listed(j) && no_claim_of_own(j); \
 		asked[i] = asked[i] & ~ME(j); granted[i] = granted[i] | ME(j); kept[j] = 0 }
 #if N > 2
 #define GRANTS(i) GRANT(i, ((i) + 1) % N) GRANT(i, ((i) + 2) % N)
 #else
 #define GRANTS(i) GRANT(i, 1 - (i))
 #endif
+#if defined(MEMBERS)
+/* The holder alone says who is listed, and itself is always. */
+#define EDITS(i) \
+	:: d_step { st[i] == PRIMARY && awake(i) && fresh(i) && rk[i] == PUT_NONE && !doubt[i] && tli[i] == SAME; \
+		send(i, PUT_RENEW, kr[i], carries(i) ^ ME(1 - (i))) } \
+	JOINS(i)
+#if defined(NO_EDITOR)
+#define JOINS(i) :: d_step { st[i] == STANDBY && awake(i) && !is_listed(i); listed = listed | ME(i); all_versions_gone() }
+#else
+#define JOINS(i)
+#endif
+#else
+#define EDITS(i)
+#endif
 #define failsafe(i) \
-	:: d_step { st[i] == PRIMARY && awake(i) && fresh(i) && asked[i] == 0 && granted[i] == 0; asked[i] = EVERY & ~ME(i); fa[i] = 0 } \
+	:: d_step { st[i] == PRIMARY && awake(i) && fresh(i) && asked[i] == 0 && granted[i] == 0 && must_grant(i) != 0; asked[i] = must_grant(i); fa[i] = 0 } \
 	:: d_step { st[i] == PRIMARY && awake(i) && fresh(i) && all_grant(i); v[i] = (round_age(i) < v[i] -> round_age(i) : v[i]); asked[i] = 0; granted[i] = 0; fa[i] = 0 } \
 	:: d_step { asked[i] | granted[i]; asked[i] = 0; granted[i] = 0; fa[i] = 0 } \
-	GRANTS(i)
+	GRANTS(i) EDITS(i)
 #else
 #define failsafe(i)
 #endif
@@ -737,6 +799,10 @@ init {
 		kept[2] = L;
 #endif
 #endif
+#if defined(MEMBERS)
+		listed = EVERY;
+		might[0] = EVERY;
+#endif
 	};
 	do
 	node(0)
@@ -767,6 +833,10 @@ init {
 #define situation (st[1] == CLAIM && holder == NOBODY)
 #elif defined(SEE_FAILSAFE)
 #define situation (st[0] == PRIMARY && fresh(0) && obs[1] && o[1] >= L)
+#elif defined(SEE_ALONE)
+#define situation (st[0] == PRIMARY && fresh(0) && obs[1] && o[1] >= L && !is_listed(1))
+#elif defined(SEE_JOINED)
+#define situation (st[1] == PRIMARY && listed == ME(1))
 #else
 #define situation false
 #endif
