@@ -23,6 +23,7 @@ struct ladder_times {
 	int64_t budget_ms;     /* until everything must be gone; causes STOP and RESTART */
 	int64_t smart_ms;      /* smart phase; 0: none */
 	int64_t switchover_ms; /* fast to immediate when fencing */
+	int64_t lease_ms;      /* from now to V2 of a lost Lease; not above 0: it has passed */
 };
 
 struct ladder_step {

@@ -45,18 +45,18 @@ struct elector_status {
 	char holder_name[64], holder_address[64];
 	int64_t sent_ns; /* boot time of sending the last write that made or kept the Lease ours,
 			    0: it is not */
-	int64_t fast_ns, fence_ns; /* V1 and V3 of it, after sent_ns; V2 is a rung of the ladder */
-	int64_t read_ns;           /* boot time of the last answer of the API; 0: none */
-	uint64_t system_id;        /* of the cluster; 0: it was never made */
-	uint32_t timeline;         /* of the last primary */
-	uint64_t switch_lsn;       /* where that timeline began */
-	uint64_t claims;           /* of ours that were granted: each may promote once */
-	int64_t transitions;       /* of the Lease */
-	bool giving;               /* ours until postgres is stopped; then it is given back */
-	uint64_t handovers;        /* so often was the supervisor asked to stop postgres for that */
-	uint64_t answered;         /* number of the last order that was answered */
-	uint32_t answer_kind;      /* enum err_kind; ERR_NONE: it is done */
-	char answer[256];          /* why not; "" when it is done */
+	int64_t fast_ns, kill_ns, fence_ns; /* V1, V2 and V3 of it, after sent_ns */
+	int64_t read_ns;                    /* boot time of the last answer of the API; 0: none */
+	uint64_t system_id;                 /* of the cluster; 0: it was never made */
+	uint32_t timeline;                  /* of the last primary */
+	uint64_t switch_lsn;                /* where that timeline began */
+	uint64_t claims;                    /* of ours that were granted: each may promote once */
+	int64_t transitions;                /* of the Lease */
+	bool giving;          /* ours until postgres is stopped; then it is given back */
+	uint64_t handovers;   /* so often was the supervisor asked to stop postgres for that */
+	uint64_t answered;    /* number of the last order that was answered */
+	uint32_t answer_kind; /* enum err_kind; ERR_NONE: it is done */
+	char answer[256];     /* why not; "" when it is done */
 	bool paused;
 	char problem[256], hint[256]; /* "" for none */
 	uint32_t members;

@@ -68,16 +68,17 @@ struct sv_drain {
 
 /* The Lease, when there is one: sv_lease.c. */
 struct sv_lease {
-	struct elector_status el;  /* as last read */
-	int64_t sent_ns;           /* of the newest write that made or kept it ours */
-	int64_t fast_ns, fence_ns; /* V1 and V3 after that */
-	bool bound;                /* this postgres may write as long as it is fresh */
-	bool lost;                 /* for this postgres, whatever comes */
-	bool waits;                /* a preparation waits until it is known */
-	bool leaving;              /* we end as soon as it was given back */
-	uint64_t handed;           /* hand-overs that were begun */
-	uint64_t used;             /* claims that have promoted, or started a primary */
-	uint64_t asked;            /* number of our last question */
+	struct elector_status el;           /* as last read */
+	int64_t sent_ns;                    /* of the newest write that made or kept it ours */
+	int64_t fast_ns, kill_ns, fence_ns; /* V1, V2 and V3 after that */
+	int64_t lost_ns;                    /* when it was lost; 0: it is not */
+	bool bound;                         /* this postgres may write as long as it is fresh */
+	bool lost;                          /* for this postgres, whatever comes */
+	bool waits;                         /* a preparation waits until it is known */
+	bool leaving;                       /* we end as soon as it was given back */
+	uint64_t handed;                    /* hand-overs that were begun */
+	uint64_t used;                      /* claims that have promoted, or started a primary */
+	uint64_t asked;                     /* number of our last question */
 	int64_t asked_ns, leave_by_ns;
 	int64_t care_ns; /* when the job members runs next, boot time */
 	struct elector_order ask;
@@ -211,6 +212,7 @@ void sv_lease_init(struct sv *sv);
 bool sv_lease_on(const struct sv *sv);          /* there is one */
 bool sv_lease_fresh(const struct sv *sv);       /* ours and before V1; without one always */
 int64_t sv_lease_limit_ns(const struct sv *sv); /* V3, boot time; CLOCK_NEVER: no limit */
+int64_t sv_lease_kill_ns(const struct sv *sv);  /* V2 of a lost one, boot time */
 void sv_lease_look(struct sv *sv);              /* the elector has news, or time has passed */
 bool sv_lease_known(struct sv *sv);             /* else the preparation comes later by itself */
 void sv_lease_bind(struct sv *sv);              /* postgres begins to be writable */

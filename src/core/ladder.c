@@ -9,7 +9,6 @@
 
 /* PostgreSQL kills its own children 5 s after an immediate stop; we wait a little longer. */
 #define LADDER_IMMEDIATE_MS 6000
-#define LADDER_LEASE_MS 1500 /* V2 - V1, reference "HA" 4.3 */
 #define LADDER_BUDGET_MIN_MS 1000
 
 static const struct {
@@ -80,8 +79,9 @@ ladder_make(enum ladder_cause cause, const struct ladder_times *t)
 		ladder_add(&l, later_ms + LADDER_IMMEDIATE_MS, LADDER_TREE);
 		break;
 	case LADDER_LEASE:
-		ladder_add(&l, 0, LADDER_FAST);
-		ladder_add(&l, LADDER_LEASE_MS, LADDER_TREE);
+		if (t->lease_ms > 0)
+			ladder_add(&l, 0, LADDER_FAST);
+		ladder_add(&l, t->lease_ms > 0 ? t->lease_ms : 0, LADDER_TREE);
 		break;
 	case LADDER_NOW:
 	case LADDER_CAUSES:

@@ -108,6 +108,7 @@ elector_publish(struct elector *el)
 	publish_role(el);
 	st->sent_ns = el->held ? el->holder.sent_ns : 0;
 	st->fast_ns = el->times.stop_ms * MS_NS;
+	st->kill_ns = el->times.kill_ms * MS_NS;
 	st->fence_ns = el->times.fencer_ms * MS_NS;
 	st->system_id = o->system_id;
 	st->timeline = o->timeline;

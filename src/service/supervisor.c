@@ -142,9 +142,11 @@ sv_act(struct sv *sv, enum fsm_action action)
 		sv_pg_stop(sv, sv->want_stop ? LADDER_STOP : LADDER_RESTART);
 		break;
 	case FSM_DO_STOP_FAST:
-		sv_pg_stop(sv, sv->fence.want   ? (sv->fence.now ? LADDER_FENCE_NOW : LADDER_FENCE)
-			       : sv->lease.lost ? LADDER_LEASE
-						: LADDER_STOP);
+		/* Whatever else is wanted, V2 is not waited beyond. */
+		sv_pg_stop(sv, sv->lease.lost                    ? LADDER_LEASE
+			       : sv->fence.want && sv->fence.now ? LADDER_FENCE_NOW
+			       : sv->fence.want                  ? LADDER_FENCE
+								 : LADDER_STOP);
 		break;
 	case FSM_DO_STOP_NOW:
 		sv_pg_stop(sv, LADDER_NOW);

@@ -42,6 +42,17 @@ sv_lease_limit_ns(const struct sv *sv)
 	return sv_lease_on(sv) && l->bound ? l->sent_ns + l->fence_ns : CLOCK_NEVER;
 }
 
+/* Another that was seen brings V1 forward, and V2 with it. */
+int64_t
+sv_lease_kill_ns(const struct sv *sv)
+{
+	const struct sv_lease *l = &sv->lease;
+	int64_t counted_ns = l->sent_ns + l->kill_ns;
+	int64_t lost_ns = l->lost_ns + (l->kill_ns - l->fast_ns);
+
+	return l->lost_ns && lost_ns < counted_ns ? lost_ns : counted_ns;
+}
+
 /* ---- a postgres under the Lease ---- */
 
 static void
@@ -50,6 +61,7 @@ lease_lost(struct sv *sv, const char *why)
 	if (sv->lease.lost)
 		return;
 	sv->lease.lost = true;
+	sv->lease.lost_ns = clock_boot_ns();
 	log_error("the Lease is lost", F_STR("why", why), F_STR("holder", sv->lease.el.holder),
 		F_STR("hint", "postgres is stopped; it follows the next primary"));
 	sv_event(sv, FSM_EV_LEASE_LOST, why);
@@ -94,6 +106,7 @@ void
 sv_lease_free(struct sv *sv)
 {
 	sv->lease.bound = sv->lease.lost = false;
+	sv->lease.lost_ns = 0;
 	loop_timer_off(&sv->lease.fast);
 }
 
@@ -110,6 +123,7 @@ lease_read(struct sv *sv)
 		return;
 	l->sent_ns = l->el.sent_ns;
 	l->fast_ns = l->el.fast_ns;
+	l->kill_ns = l->el.kill_ns;
 	l->fence_ns = l->el.fence_ns;
 	if (board_deadline_ns(sv->board) != 0 && l->bound)
 		(void)!sv_arm(sv);

@@ -465,7 +465,8 @@ sv_ladder(const struct sv *sv, enum ladder_cause cause)
 {
 	struct ladder_times t = {.budget_ms = sv_budget_ms(sv),
 		.smart_ms = sv->st.plan.smart_ms,
-		.switchover_ms = sv->st.plan.switchover_ms};
+		.switchover_ms = sv->st.plan.switchover_ms,
+		.lease_ms = (sv_lease_kill_ns(sv) - clock_boot_ns()) / MS_NS};
 
 	if (!sv->pg)
 		cause = LADDER_NOW; /* nothing orderly runs: a job at most */

@@ -18,7 +18,7 @@ every_ladder_rises_and_ends_with_the_tree_inside_its_budget(void **state)
 	(void)state;
 	for (int c = 0; c < LADDER_CAUSES; c++) {
 		for (size_t b = 0; b < ARRAY_LEN(budgets); b++) {
-			struct ladder_times t = {budgets[b], b % 2 ? 180000 : 0, 60000};
+			struct ladder_times t = {budgets[b], b % 2 ? 180000 : 0, 60000, 500};
 			struct ladder l = ladder_make((enum ladder_cause)c, &t);
 
 			assert_true(l.n > 0);
@@ -37,7 +37,7 @@ every_ladder_rises_and_ends_with_the_tree_inside_its_budget(void **state)
 static void
 smart_is_first_only_when_asked_for(void **state)
 {
-	struct ladder_times t = {30000, 0, 0};
+	struct ladder_times t = {.budget_ms = 30000};
 
 	(void)state;
 	assert_int_equal(ladder_make(LADDER_STOP, &t).step[0].rung, LADDER_FAST);
@@ -49,7 +49,7 @@ smart_is_first_only_when_asked_for(void **state)
 static void
 a_fence_goes_from_fast_to_immediate_after_the_switchover_delay(void **state)
 {
-	struct ladder l = ladder_make(LADDER_FENCE, &(struct ladder_times){0, 0, 40000});
+	struct ladder l = ladder_make(LADDER_FENCE, &(struct ladder_times){.switchover_ms = 40000});
 
 	(void)state;
 	assert_int_equal(l.step[0].rung, LADDER_FAST);
@@ -65,6 +65,22 @@ a_switchover_delay_of_nothing_still_rises(void **state)
 	(void)state;
 	for (size_t i = 1; i < l.n; i++)
 		assert_true(l.step[i].at_ms > l.step[i - 1].at_ms);
+}
+
+static void
+a_lost_lease_kills_the_tree_when_its_time_is_over(void **state)
+{
+	struct ladder l = ladder_make(LADDER_LEASE, &(struct ladder_times){.lease_ms = 730});
+
+	(void)state;
+	assert_int_equal(l.n, 2);
+	assert_int_equal(l.step[0].rung, LADDER_FAST);
+	assert_int_equal(l.step[1].rung, LADDER_TREE);
+	assert_int_equal(l.step[1].at_ms, 730);
+	l = ladder_make(LADDER_LEASE, &(struct ladder_times){.lease_ms = -20});
+	assert_int_equal(l.n, 1);
+	assert_int_equal(l.step[0].rung, LADDER_TREE);
+	assert_int_equal(l.step[0].at_ms, 0);
 }
 
 static void
@@ -113,6 +129,7 @@ main(void)
 		cmocka_unit_test(smart_is_first_only_when_asked_for),
 		cmocka_unit_test(a_fence_goes_from_fast_to_immediate_after_the_switchover_delay),
 		cmocka_unit_test(a_switchover_delay_of_nothing_still_rises),
+		cmocka_unit_test(a_lost_lease_kills_the_tree_when_its_time_is_over),
 		cmocka_unit_test(rungs_are_postgres_own_signals),
 		cmocka_unit_test(
 			five_ends_in_a_minute_are_answered_at_once_and_then_the_pause_doubles),
