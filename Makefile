@@ -129,7 +129,9 @@ check-asan: ## unit tests under AddressSanitizer and UBSan
 
 PG ?=
 K ?=
-SYSTEM := tests/system/run --bin $(BUILD)/podgres $(if $(PG),--pg $(PG)) $(K)
+# One more than cores: most of a system test is waiting.
+SIDE := -j $(shell expr $(JOBS) + 1)
+SYSTEM := tests/system/run $(SIDE) --bin $(BUILD)/podgres $(if $(PG),--pg $(PG)) $(K)
 
 .PHONY: test-system
 test-system: all tools ## system tests; K='stop fence.toggle' chooses, PG=17 takes another version
@@ -138,7 +140,7 @@ test-system: all tools ## system tests; K='stop fence.toggle' chooses, PG=17 tak
 .PHONY: test-system-asan
 test-system-asan: ## system tests with a binary under AddressSanitizer and UBSan
 	$(MAKE) -j$(JOBS) BUILD=$(BUILD)-asan SAN=address,undefined OPT='-O1 -g' all tools
-	PODGRES_TEST_BUILD=asan PODGRES_TEST_TOOLS=$(abspath $(BUILD)-asan)/tools tests/system/run --bin $(BUILD)-asan/podgres $(if $(PG),--pg $(PG)) $(if $(K),$(K),--only asan)
+	PODGRES_TEST_BUILD=asan PODGRES_TEST_TOOLS=$(abspath $(BUILD)-asan)/tools tests/system/run $(SIDE) --bin $(BUILD)-asan/podgres $(if $(PG),--pg $(PG)) $(if $(K),$(K),--only asan)
 
 .PHONY: test
 test: ## install what tests need and run all of them
