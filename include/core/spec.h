@@ -141,6 +141,14 @@ struct spec_lease {
 	int64_t duration_s, renew_s, retry_s, released_s;
 };
 
+/* spec.postgresql.synchronous, or minSyncReplicas and maxSyncReplicas.  number 0: none. */
+struct spec_sync {
+	bool first; /* method: first, else any */
+	int number;
+	int least;     /* a commit waits for so many even when fewer stream; number: required */
+	int max_names; /* maxStandbyNamesFromCluster; 0: no limit */
+};
+
 struct spec {
 	char *name, *name_space; /* metadata */
 	int instances;
@@ -168,6 +176,10 @@ struct spec {
 	int64_t start_delay_ms, stop_delay_ms, smart_shutdown_ms, switchover_delay_ms,
 		failover_delay_ms;
 	struct spec_lease lease;
+	struct spec_sync sync;
+	int64_t failover_lag_bytes;  /* maximumLagOnFailover; -1: no limit */
+	struct spec_param *priority; /* failoverPriority: pod and number */
+	size_t priorities;
 	int64_t maximum_lag_bytes;  /* probes.readiness.maximumLag; -1: none */
 	bool ready_needs_streaming; /* probes.readiness.type: streaming, or not given */
 	struct spec_monitoring monitoring;

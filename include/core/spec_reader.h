@@ -43,7 +43,6 @@ void spec_check_doc(struct spec_reader *r, const struct yaml *doc, int root);
 void spec_read_cluster(struct spec_reader *r, const struct yaml *doc);
 void spec_rules_cluster(struct spec_reader *r, const struct yaml *doc);
 void spec_rules_postgresql(struct spec_reader *r, const struct yaml *spec);
-void spec_rules_synchronous(struct spec_reader *r, const struct yaml *spec);
 void spec_rules_retrieval(struct spec_reader *r, const struct yaml *doc);
 void spec_rules_backup(struct spec_reader *r, const struct yaml *doc, const char *kind);
 void spec_rules_pooler(struct spec_reader *r, const struct yaml *doc);
@@ -55,6 +54,11 @@ struct spec_docs {
 	const struct yaml *cluster;
 };
 void spec_rules_schedules(struct spec_reader *r, const struct spec_docs *docs);
+
+/* spec_failover: doc NULL: the defaults. */
+void spec_read_failover(struct spec_reader *r, const struct yaml *doc);
+void spec_rules_synchronous(struct spec_reader *r, const struct yaml *spec);
+void spec_rules_failover(struct spec_reader *r, const struct yaml *spec);
 
 /* spec_monitoring: doc NULL: the defaults. */
 void spec_read_monitoring(struct spec_reader *r, const struct yaml *doc);

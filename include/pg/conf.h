@@ -29,6 +29,7 @@ struct conf_input {
 	int port;
 	bool coordinated;           /* one of several: the next two are written, "" too */
 	const char *primary, *slot; /* conninfo of the primary to follow; our slot there */
+	const char *sync_names;     /* synchronous_standby_names */
 	bool standby;               /* standby.signal */
 	bool recovery; /* standby.signal or recovery.signal: the limits below are demanded */
 	bool huge_pages_off;

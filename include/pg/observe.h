@@ -50,6 +50,9 @@ enum observe_position {
 	POSITION_RECOVERY_TIMELINE,
 	POSITION_CONFIG_HASH,
 	POSITION_SENDERS,
+	POSITION_SYNC_NAMES,
+	POSITION_CHECKPOINTER, /* its wait event, with synchronous replication */
+	POSITION_STARTUP,      /* likewise of the startup process, before anything was streamed */
 };
 
 enum observe_load { LOAD_CLIENTS, LOAD_WAL_WAITERS };

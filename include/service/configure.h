@@ -17,6 +17,8 @@
 /* The times, limits and wishes that the plan takes over from the manifest as they are. */
 void configure_plan(struct plan *plan, const struct spec *spec, const char *pod);
 
+void configure_failover(struct plan_failover *out, const struct spec *spec);
+
 /*
  * Renders, checks and writes; never touches a file when the result would not load.
  *

@@ -34,8 +34,9 @@ struct configure {
 	char tls_cert[PATH_LEN], tls_key[PATH_LEN], tls_ca[PATH_LEN];
 	char os_user[64];
 	struct buf archive_command, restore_command;
-	struct buf primary;               /* conninfo of the primary of our cluster */
-	char slot[64];                    /* ours there */
+	struct buf primary; /* conninfo of the primary of our cluster */
+	char slot[64];      /* ours there */
+	char sync_names[ELECTOR_SYNC_SIZE];
 	struct buf conninfo;              /* where a standby finds its password and certificates */
 	struct buf text[CONFIGURE_FILES]; /* rendered */
 	bool changed[CONFIGURE_FILES];    /* differs from what stands in PGDATA */

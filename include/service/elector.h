@@ -9,6 +9,7 @@
 
 #include "core/election.h"
 #include "core/lease_time.h"
+#include "core/syncset.h"
 #include "net/http.h"
 #include "net/kube.h"
 #include "net/lease_json.h"
@@ -33,7 +34,46 @@ struct elector_peer {
 	int64_t asked_ns; /* of the facts below, boot time; 0: never answered */
 	int64_t sent_ns;  /* of the question under way */
 	struct election_member facts;
+	int64_t measured_ns; /* when its postgres said so, at the earliest */
+	bool local_replayed; /* what it has received is known for certain */
 	struct elector_member seen;
+};
+
+/* The sync set as the Lease has it. */
+struct elector_set {
+	bool on;
+	char leader[64], term[64];
+	char voter[ELECTOR_MEMBERS][64];
+	size_t voters;
+	int acks;
+};
+
+/* A standby as the primary sees it. */
+struct elector_stream {
+	int64_t since_ns, lost_ns;
+	uint64_t behind_lsn; /* it had not flushed up to there at behind_ns; 0: it keeps up */
+	int64_t behind_ns;
+	bool on; /* told calmly */
+};
+
+/* Synchronous replication: elector_sync.c. */
+struct elector_sync {
+	char name[SYNCSET_MEMBERS][64]; /* of each bit; "": free */
+	struct syncset guc;             /* as on the board */
+	struct syncset lease;           /* what our last answered write says */
+	struct syncset target, sent;    /* what the next write says, and the last that left */
+	bool told;                      /* lease is known: a write of ours was answered */
+	bool doubt;                     /* a write that changes the set has no answer */
+	char term[64], token[64];       /* of the leader; as it stands in PGDATA */
+	int32_t pid;                    /* of the postgres that the next are about */
+	int64_t shown_ns;               /* since when it shows guc; 0: it does not */
+	uint64_t reload_lsn;            /* WAL from there on was sent under guc; 0: not known yet */
+	int64_t force_ns;               /* since when guc is in force; 0: it is not */
+	uint64_t mark;                  /* flushed at a moment when it was; 0: not known yet */
+	bool defined;                   /* commits of this postgres wait at all */
+	uint32_t past_mark;
+	int64_t leads_ns; /* since when postgres is seen as our primary; 0: it is not */
+	struct elector_stream stream[SYNCSET_MEMBERS];
 };
 
 struct elector {
@@ -75,6 +115,8 @@ struct elector {
 	size_t peers;
 	bool peers_listed;
 	int64_t peers_since_ns;
+	struct plan_failover failover; /* of the manifest, as it was read last */
+	struct elector_sync sync;
 	uint32_t labelled; /* 1 + the role that our pod's labels say; 0: not known */
 	bool replaced;     /* Kubernetes knows another pod of our name */
 	bool labelling;
@@ -102,6 +144,28 @@ bool elector_may_create(struct elector *el); /* there is no cluster yet: is it o
 bool elector_may_claim(struct elector *el);
 void elector_command(struct elector *el, const char *target); /* into what is written next */
 void elector_wishes(struct elector *el);                      /* what the next write is to say */
+
+/* elector_sync.c */
+void elector_sync_begin(struct elector *el);
+void elector_sync_turn(struct elector *el);
+bool elector_sync_news(const struct elector *el); /* the Lease is to say something else */
+void elector_sync_wish(struct elector *el);       /* what the next write says of it */
+void elector_sync_answered(struct elector *el);   /* with 200 */
+void elector_sync_publish(struct elector *el);
+/* Why a switchover to that member cannot be; NULL: it can. */
+const char *elector_sync_obstacle(const struct elector *el, const struct elector_peer *p);
+
+/* elector_sync_set.c */
+void elector_set_read(struct elector_set *out, const char *text);
+bool elector_set_has(const struct elector_set *set, const char *name);
+/* Whether the data here is the leader's own, and not a copy of somebody's. */
+bool elector_set_ours(const struct elector *el, const struct elector_set *set);
+void elector_set_own(struct elector *el); /* leaves the mark for that */
+void elector_set_text(const struct elector *el, struct syncset set, char *out, size_t size);
+uint32_t elector_set_bit(struct elector_sync *s, const char *name); /* 0: no room */
+struct syncset elector_set_of(struct elector_sync *s, const struct elector_set *set);
+struct syncset elector_set_names(struct elector_sync *s, const char *names);
+int elector_priority(const struct elector *el, const char *name);
 
 /* elector_peers.c */
 int elector_peers_begin(struct elector *el, struct err *e) MUSTCHECK;

@@ -104,6 +104,22 @@ struct run_options {
 
 /* ---- SEC_PLAN, written by the jobs prepare and configure ---- */
 
+#define PLAN_PRIORITIES 16
+
+struct plan_priority {
+	char name[64]; /* of the pod */
+	int32_t priority;
+};
+
+/* Synchronous replication and failover, from the manifest: struct spec_sync. */
+struct plan_failover {
+	bool first;
+	int32_t number, least, max_names;
+	int64_t lag_bytes; /* maximumLagOnFailover; -1: no limit */
+	uint32_t priorities;
+	struct plan_priority priority[PLAN_PRIORITIES];
+};
+
 #define PLAN_WARNINGS 16
 
 struct plan_pending {
@@ -137,10 +153,11 @@ struct plan {
 	int64_t max_lag_bytes;  /* probes.readiness.maximumLag; -1: no limit */
 	bool ready_needs_streaming; /* a standby must stream to be ready; false: may follow the
 				       archive */
-	bool fenced_by_manifest;    /* annotation cnpg.io/fencedInstances names us */
-	int64_t min_free_bytes;     /* below this on the WAL volume postgres is not started */
-	bool huge_pages_off;        /* promised here but not granted: configure turns them off */
-	bool fenced;                /* the durable fence flag, as prepare found it */
+	struct plan_failover failover;
+	bool fenced_by_manifest; /* annotation cnpg.io/fencedInstances names us */
+	int64_t min_free_bytes;  /* below this on the WAL volume postgres is not started */
+	bool huge_pages_off;     /* promised here but not granted: configure turns them off */
+	bool fenced;             /* the durable fence flag, as prepare found it */
 	char fence_reason[192];
 	int64_t fence_wall_us;
 	char config_hash[65];   /* SHA-256 of what was rendered */
@@ -294,6 +311,10 @@ struct pg_facts {
 	bool replay_paused;
 	bool receiver_active; /* pg_stat_wal_receiver has a row in state streaming */
 	bool has_primary_conninfo;
+	bool local_replayed;   /* of the WAL that is here nothing is left to read: what was
+				  received is known */
+	char checkpointer[32]; /* what the checkpointer waits for, with synchronous replication */
+	char sync_names[1280]; /* synchronous_standby_names as the server has it */
 	uint32_t timeline;
 	uint64_t system_id;
 	uint64_t current_lsn, insert_lsn, flush_lsn, received_lsn, replay_lsn, latest_end_lsn;

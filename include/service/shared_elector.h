@@ -11,6 +11,7 @@
 /* ---- SEC_ELECTOR, written by the elector: the Lease and the members as last known ---- */
 
 #define ELECTOR_MEMBERS 16
+#define ELECTOR_SYNC_SIZE 1280
 
 enum elector_role {
 	ELECTOR_WAIT,   /* the Lease is not known, or nobody holds it: nothing may be made or led */
@@ -23,6 +24,7 @@ struct elector_member {
 	uint32_t timeline;
 	uint64_t received_lsn, replay_lsn; /* of a primary both are its current position */
 	bool primary, ready, streaming;
+	bool voter;      /* in the sync set of the Lease */
 	int64_t seen_ns; /* boot time of its last answer; 0: none yet */
 	char state[24];  /* of the state table */
 };
@@ -58,7 +60,13 @@ struct elector_status {
 	uint32_t answer_kind; /* enum err_kind; ERR_NONE: it is done */
 	char answer[256];     /* why not; "" when it is done */
 	bool paused;
-	char problem[256], hint[256]; /* "" for none */
+	/* synchronous replication */
+	bool sync;            /* the Lease has a sync set */
+	char sync_leader[64]; /* who has whatever was acknowledged, with those who voted */
+	uint32_t sync_acks;   /* of the members that vote, so many acknowledge each commit */
+	char sync_state[96];  /* what comes next, for people */
+	char sync_names[ELECTOR_SYNC_SIZE]; /* synchronous_standby_names as it is to be */
+	char problem[256], hint[256];       /* "" for none */
 	uint32_t members;
 	struct elector_member member[ELECTOR_MEMBERS];
 };

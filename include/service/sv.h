@@ -83,6 +83,8 @@ struct sv_lease {
 	int64_t care_ns; /* when the job members runs next, boot time */
 	struct elector_order ask;
 	char followed[LEASE_WHOM_SIZE]; /* address and holder that postgres was told to follow */
+	char synced[ELECTOR_SYNC_SIZE]; /* synchronous_standby_names that the last reload wrote */
+	int64_t sync_ns;                /* when that is tried again */
 	struct loop_timer fast;
 };
 
@@ -221,6 +223,7 @@ void sv_lease_ask(struct sv *sv, enum elector_order_kind what, const char *targe
 enum fsm_event sv_lease_claim(struct sv *sv); /* LEASE_MINE, or NONE: the answer comes later */
 void sv_lease_end(struct sv *sv);             /* ends podgres, once the Lease was given back */
 void sv_lease_leave(struct sv *sv);
+void sv_lease_configured(struct sv *sv, bool done);             /* a reload has ended */
 void sv_lease_cared(struct sv *sv, const struct job_report *r); /* the job members has ended */
 
 /* sv_postgres.c */

@@ -48,6 +48,7 @@ OWNED(wal_level, 13, 0, OPEN, "", "the archive needs more than minimal WAL")
 OWNED(restore_command, 13, 0, MADE, "", "podgres restores by itself")
 OWNED(primary_conninfo, 13, 0, MADE, "", "replica.source with externalClusters is its source")
 OWNED(recovery_target_timeline, 13, 0, MADE, "", "a standby follows the newest timeline")
+OWNED(synchronous_standby_names, 13, 0, MADE, "", "in step with the Lease")
 OWNED(primary_slot_name, 13, 0, MADE, "", "each member has a slot of its own")
 OWNED(wal_log_hints, 13, 0, OPEN, "", "pg_rewind needs it where there are no data checksums")
 

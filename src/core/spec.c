@@ -247,6 +247,7 @@ spec_free(struct spec *s)
 	free(s->superuser_secret);
 	free(s->replica_source);
 	free(s->replica_conninfo);
+	spec_params_free(s->priority, s->priorities);
 	free(s->bootstrap_source);
 	spec_backup_deinit(s);
 	for (size_t i = 0; i < s->externals; i++)

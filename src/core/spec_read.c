@@ -375,6 +375,7 @@ spec_read_cluster(struct spec_reader *r, const struct yaml *doc)
 	read_fenced(r, doc);
 	read_times(r, doc);
 	read_lease(r, doc);
+	spec_read_failover(r, doc);
 	read_readiness(r, doc);
 	spec_read_backup(r, doc);
 	spec_read_monitoring(r, doc);
@@ -397,6 +398,7 @@ default_texts(struct spec_reader *r)
 		spec_set(r, slot[n], "");
 	spec_set(r, &s->log_level, DEFAULT_LOG_LEVEL);
 	read_lease(r, NULL);
+	spec_read_failover(r, NULL);
 	spec_read_backup(r, NULL);
 	spec_read_monitoring(r, NULL);
 	spec_read_recovery(r, NULL);

@@ -383,6 +383,7 @@ spec_rules_cluster(struct spec_reader *r, const struct yaml *doc)
 	rule_replica(r, spec);
 	spec_rules_postgresql(r, spec);
 	spec_rules_synchronous(r, spec);
+	spec_rules_failover(r, spec);
 	rule_stop(r, spec);
 	rule_lease(r, spec);
 	spec_rules_retrieval(r, doc);

@@ -1,5 +1,5 @@
 /*
- * spec_rules_pg - what contradicts what in spec.postgresql: parameters, pg_hba, synchronous
+ * spec_rules_pg - what contradicts what in spec.postgresql: parameters, pg_hba
  * replication.
  */
 #include <string.h>
@@ -93,45 +93,6 @@ rule_hba(struct spec_reader *r, const struct yaml *list)
 				"podSelectorRefs are not in this version: the rule allows nobody");
 		spec_pop(r, was);
 	}
-}
-
-void
-spec_rules_synchronous(struct spec_reader *r, const struct yaml *spec)
-{
-	const struct yaml *sync = yaml_path(spec, "postgresql.synchronous");
-	const struct yaml *durability = yaml_get(sync, "dataDurability");
-	const struct yaml *min = yaml_get(spec, "minSyncReplicas"),
-			  *max = yaml_get(spec, "maxSyncReplicas");
-	int64_t lo = 0, hi = 0, instances = 1, number;
-
-	if (strcmp(yaml_text(durability), "preferred") == 0 &&
-		(yaml_count(yaml_get(sync, "standbyNamesPre")) ||
-			yaml_count(yaml_get(sync, "standbyNamesPost"))))
-		spec_error_at(r, "postgresql.synchronous.dataDurability", durability,
-			"preferred contradicts standbyNamesPre and standbyNamesPost");
-	if (yaml_int(min, &lo) || lo < 0)
-		lo = 0;
-	if (yaml_int(max, &hi) || hi < 0)
-		hi = 0;
-	if (yaml_int(yaml_get(spec, "instances"), &instances))
-		instances = 1;
-	if (lo > hi)
-		spec_error_at(r, "minSyncReplicas", min, "%lld is more than maxSyncReplicas, %lld",
-			(long long)lo, (long long)hi);
-	if (hi >= instances && hi > 0)
-		spec_error_at(r, "maxSyncReplicas", max,
-			"%lld is not less than instances, %lld: the primary is no replica of "
-			"itself",
-			(long long)hi, (long long)instances);
-	if (yaml_int(yaml_get(sync, "number"), &number) == 0 &&
-		number >= instances + (int64_t)yaml_count(yaml_get(sync, "standbyNamesPre")) +
-				  (int64_t)yaml_count(yaml_get(sync, "standbyNamesPost")))
-		spec_error_at(r, "postgresql.synchronous.number", yaml_get(sync, "number"),
-			"%lld standbys cannot be had of %lld instances and the names given",
-			(long long)number, (long long)instances);
-	if (yaml_given(sync) && (lo || hi))
-		spec_error_at(r, "postgresql.synchronous", sync->key,
-			"contradicts minSyncReplicas and maxSyncReplicas, which it replaces");
 }
 
 void

@@ -141,7 +141,7 @@ syncset_want(const struct syncset_config *c, const uint8_t *members, size_t n, u
 		return (struct syncset){0, 0};
 	streaming &= may;
 	if (!c->required && count(streaming) < acks)
-		acks = count(streaming);
+		acks = larger(count(streaming), c->least);
 	most = c->method == SYNCSET_FIRST ? acks : larger(most, acks);
 	/* Who votes already goes on: a change costs two writes and a wait. */
 	voters = fill(0, streaming & now.voters, most, members, n);

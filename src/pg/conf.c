@@ -454,6 +454,8 @@ made(enum owned id, struct buf *v, const struct conf_input *in)
 		return made_conninfo(v, in);
 	case OWNED_primary_slot_name:
 		return put_if(v, in->coordinated, given(in->slot) ? in->slot : "");
+	case OWNED_synchronous_standby_names:
+		return put_if(v, in->coordinated, given(in->sync_names) ? in->sync_names : "");
 	case OWNED_wal_log_hints:
 		return put_if(v, in->coordinated, "on");
 	case OWNED_recovery_target_timeline:

@@ -26,7 +26,14 @@ static const char position[] =
 	" CASE WHEN r THEN (SELECT greatest(c.timeline_id, m.min_recovery_end_timeline,"
 	" w.received_tli) FROM pg_control_checkpoint() c, pg_control_recovery() m) END,"
 	" current_setting('podgres.config_hash', true),"
-	" (SELECT count(*) FROM pg_stat_get_wal_senders())"
+	" (SELECT count(*) FROM pg_stat_get_wal_senders()),"
+	" current_setting('synchronous_standby_names'),"
+	" CASE WHEN current_setting('synchronous_standby_names') <> '' THEN"
+	" (SELECT lower(wait_event) FROM pg_stat_get_activity(NULL)"
+	" WHERE backend_type = 'checkpointer' LIMIT 1) END,"
+	" CASE WHEN r AND pg_last_wal_receive_lsn() IS NULL THEN"
+	" (SELECT lower(wait_event) FROM pg_stat_get_activity(NULL)"
+	" WHERE backend_type = 'startup' LIMIT 1) END"
 	" FROM (SELECT pg_is_in_recovery() AS r OFFSET 0) x"
 	" LEFT JOIN pg_stat_get_wal_receiver() w ON true";
 

@@ -143,6 +143,8 @@ cnpg_postgres(struct json *j, const struct pg_facts *pg)
 			pg->received_lsn > pg->replay_lsn ? pg->received_lsn : pg->replay_lsn);
 	if (pg->in_recovery)
 		api_json_lsn(j, "replayLsn", pg->replay_lsn);
+	if (pg->in_recovery)
+		json_kbool(j, "localWalReplayed", pg->local_replayed);
 	cnpg_archiver(j, pg);
 	cnpg_replication(j, pg);
 	json_karr(j, "replicationSlotsInfo");

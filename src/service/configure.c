@@ -9,6 +9,7 @@
 
 #include <stdarg.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
 
@@ -87,6 +88,22 @@ is_fenced(const struct spec_list *fenced, const char *pod)
 }
 
 void
+configure_failover(struct plan_failover *out, const struct spec *spec)
+{
+	*out = (struct plan_failover){.first = spec->sync.first,
+		.number = spec->sync.number,
+		.least = spec->sync.least,
+		.max_names = spec->sync.max_names,
+		.lag_bytes = spec->failover_lag_bytes};
+	for (size_t i = 0; i < spec->priorities && i < PLAN_PRIORITIES; i++) {
+		struct plan_priority *p = &out->priority[out->priorities++];
+
+		snprintf(p->name, sizeof(p->name), "%.63s", spec->priority[i].name);
+		p->priority = atoi(spec->priority[i].value);
+	}
+}
+
+void
 configure_plan(struct plan *plan, const struct spec *spec, const char *pod)
 {
 	plan->start_delay_ms = spec->start_delay_ms;
@@ -96,6 +113,7 @@ configure_plan(struct plan *plan, const struct spec *spec, const char *pod)
 	plan->max_lag_bytes = spec->maximum_lag_bytes;
 	plan->ready_needs_streaming = spec->ready_needs_streaming;
 	plan->fenced_by_manifest = is_fenced(&spec->fenced, pod);
+	configure_failover(&plan->failover, spec);
 }
 
 /* ---- render ---- */

@@ -9,6 +9,7 @@
 
 #include "service/configure_files.h"
 #include "service/member.h"
+#include "sys/file.h"
 
 static bool
 follows(const struct elector_status *el)
@@ -30,6 +31,30 @@ check_tls(const struct configure *c, const struct member_access *a, struct err *
 		a->secret);
 }
 
+/* Before the elector knows anything, what stands there stays. */
+static void
+keep_names(struct configure *c)
+{
+	AUTO(conf_settings_deinit) struct conf_settings s = {0};
+	char path[FILE_PATH_MAX];
+	struct err e;
+
+	if (file_join(path, sizeof(path), c->in.pgdata, CONF_OWNED_FILE, &e) == 0 &&
+		conf_load(&s, path, &e) == 0)
+		snprintf(c->sync_names, sizeof(c->sync_names), "%s",
+			conf_settings_value(&s, "synchronous_standby_names", ""));
+}
+
+/* Who acknowledges must be known to who elects. */
+static void
+warn_alone(struct configure *c)
+{
+	if (c->spec->sync.number > 0)
+		configure_warn(c->plan,
+			"synchronous replication is off: it needs the members to know each other, "
+			"set --coordination kubernetes");
+}
+
 int
 configure_member(struct configure *c, struct err *e)
 {
@@ -38,8 +63,10 @@ configure_member(struct configure *c, struct err *e)
 	struct member_access a;
 	struct member_target to = {.access = &a, .application = opt->pod_name};
 
-	if (!member_on(opt))
+	if (!member_on(opt)) {
+		warn_alone(c);
 		return 0;
+	}
 	el = calloc(1, sizeof(*el));
 	if (!el)
 		return err_sys(e, "configure");
@@ -55,6 +82,11 @@ configure_member(struct configure *c, struct err *e)
 		member_conninfo(&c->primary, &to);
 		member_slot_name(opt->pod_name, c->slot);
 	}
+	if (el->known)
+		snprintf(c->sync_names, sizeof(c->sync_names), "%s", el->sync_names);
+	else
+		keep_names(c);
+	c->in.sync_names = c->sync_names;
 	c->in.primary = buf_str(&c->primary);
 	c->in.slot = c->slot;
 	return buf_check(&c->primary, e);

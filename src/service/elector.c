@@ -7,6 +7,7 @@
  *
  *   elector_lease   the calls about the Lease
  *   elector_choice  keep it, give it back, ask for it; what it says
+ *   elector_sync    who acknowledges commits, in the Lease and in postgres
  *   elector_peers   the other members
  *   elector_label   the role, where Services look
  */
@@ -19,6 +20,7 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "service/configure.h"
 #include "service/spec_file.h"
 #include "sys/channel.h"
 
@@ -115,6 +117,7 @@ elector_publish(struct elector *el)
 	st->switch_lsn = o->switch_lsn;
 	st->transitions = o->transitions;
 	st->paused = o->paused;
+	elector_sync_publish(el);
 	st->members = (uint32_t)el->peers;
 	for (size_t i = 0; i < el->peers; i++)
 		st->member[i] = el->peer[i].seen;
@@ -125,7 +128,8 @@ elector_publish(struct elector *el)
 	if (told->role != st->role || told->known != st->known || told->sent_ns != st->sent_ns ||
 		told->claims != st->claims || told->handovers != st->handovers ||
 		told->answered != st->answered || strcmp(told->holder, st->holder) != 0 ||
-		strcmp(told->holder_address, st->holder_address) != 0)
+		strcmp(told->holder_address, st->holder_address) != 0 ||
+		strcmp(told->sync_names, st->sync_names) != 0)
 		service_poke(el->s);
 	memcpy(told, st, sizeof(*st));
 }
@@ -175,6 +179,7 @@ elector_turn(struct elector *el)
 
 	elector_read(el);
 	elector_forget(el);
+	elector_sync_turn(el);
 	elector_lease_step(el);
 	elector_order_ends(el);
 	elector_label(el);
@@ -226,6 +231,7 @@ elector_times(struct elector *el, struct err *e)
 	r.renew_s = spec->lease.renew_s;
 	r.retry_s = spec->lease.retry_s;
 	r.released_s = spec->lease.released_s;
+	configure_failover(&el->failover, spec);
 	snprintf(el->cluster, sizeof(el->cluster), "%.253s",
 		*el->s->opt->cluster_name ? el->s->opt->cluster_name : spec->name);
 	if (!el->cluster[0])
@@ -284,6 +290,7 @@ service_elector_main(struct service *s)
 	el->st.known = el->st.giving = false;
 	el->st.role = ELECTOR_WAIT;
 	elector_read(el);
+	elector_sync_begin(el);
 	if (elector_open(el, &e) < 0) {
 		elector_problem(el, "", "%s", e.msg);
 		elector_publish(el);

@@ -121,6 +121,8 @@ switch_obstacle(struct elector *el, const char *target)
 		return "the member is of another cluster";
 	if (p->facts.fenced)
 		return "the member is fenced";
+	if (elector_sync_obstacle(el, p))
+		return elector_sync_obstacle(el, p);
 	if (el->pg.current_lsn > p->facts.received_lsn + SWITCH_LAG_BYTES)
 		return "the member is too far behind";
 	return NULL;
@@ -254,7 +256,7 @@ elector_news(struct elector *el)
 
 	if (el->sv.state != FSM_PRIMARY || el->st.giving)
 		return false;
-	if (members_changed(el))
+	if (members_changed(el) || elector_sync_news(el))
 		return true;
 	if (el->sv.plan.system_id &&
 		(!el->object.system_id || el->sv.plan.timeline > el->object.timeline))
@@ -303,6 +305,9 @@ elector_wishes(struct elector *el)
 	if (el->peers_listed)
 		members_text(el, w->members, sizeof(w->members));
 	wish_timeline(el);
+	elector_sync_wish(el);
+	if (el->sv.state == FSM_PRIMARY && el->pg.known && el->pg.timeline == w->timeline)
+		w->primary_lsn = el->pg.current_lsn;
 	if (judged(el)) {
 		wish_order(el);
 		wish_command(el);
@@ -392,18 +397,41 @@ listed_members(const struct elector *el, char names[ELECTOR_MEMBERS][64],
 	return n;
 }
 
+/*
+ * With a sync set in the Lease only those are asked whose acknowledgements counted, and what they
+ * have is known by what their postgres said after the Lease had ended.  The leader of the set is
+ * bound by no vote: it has whatever anybody was told is safe.
+ */
+static void
+choose_sync(const struct elector *el, const struct elector_set *set,
+	struct election_member members[ELECTOR_MEMBERS])
+{
+	for (size_t i = 0; set->on && i < el->peers; i++) {
+		if (elector_set_has(set, members[i].name))
+			members[i].sync = ELECTION_SYNC;
+		members[i].lsn_known = members[i].lsn_known && el->peer[i].local_replayed;
+		members[i].asked_ns = el->peer[i].measured_ns;
+	}
+}
+
 static enum election_reason
 choose(struct elector *el, size_t me, const char *target)
 {
 	struct election_member members[ELECTOR_MEMBERS];
 	char names[ELECTOR_MEMBERS][64];
 	const char *list[ELECTOR_MEMBERS];
+	struct elector_set set;
+	const char *voters[ELECTOR_MEMBERS];
 	struct election e = {.system_id = el->exists ? el->object.system_id : el->sv.plan.system_id,
 		.timeline = el->object.timeline,
+		.primary_lsn = el->object.primary_lsn,
 		.switch_lsn = el->object.switch_lsn,
 		.paused = el->object.paused,
-		.maximum_lag_bytes = ELECTION_NO_LIMIT,
+		.maximum_lag_bytes = el->failover.lag_bytes,
 		.target = target,
+		.force = el->order.number && el->order.what == ELECTOR_ORDER_PROMOTE &&
+			 el->order.force,
+		.accept_loss_bytes = el->order.accept_loss_bytes,
 		.lease_ended_ns = el->choosing_since_ns,
 		.member = members,
 		.members = el->peers};
@@ -419,7 +447,16 @@ choose(struct elector *el, size_t me, const char *target)
 		else if (members[i].asked_ns < el->choosing_since_ns)
 			members[i].reachable = false;
 		members[i].lineage_ok = members[i].timeline <= e.timeline;
+		members[i].failover_priority = elector_priority(el, members[i].name);
 	}
+	elector_set_read(&set, el->object.sync);
+	choose_sync(el, &set, members);
+	for (size_t i = 0; i < set.voters; i++)
+		voters[i] = set.voter[i];
+	e.sync = set.on && !elector_set_ours(el, &set);
+	e.voters = voters;
+	e.voter_count = set.voters;
+	e.acks = set.acks;
 	e.waited = clock_boot_ns() - el->choosing_since_ns > 2 * el->times.retry_ms * MS_NS;
 	e.member_count = listed_members(el, names, list);
 	if (e.member_count)

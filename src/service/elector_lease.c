@@ -147,6 +147,7 @@ lease_done_ok(struct elector *el, enum elector_call call, const struct kube_answ
 	switch (call) {
 	case ELECTOR_CREATE:
 	case ELECTOR_CLAIM:
+		elector_sync_answered(el);
 		lease_watch_claim_ends(&el->watch, true);
 		if (el->held)
 			(void)!lease_holder_renewed(&el->holder, &el->times, a->send_ns, now);
@@ -154,6 +155,7 @@ lease_done_ok(struct elector *el, enum elector_call call, const struct kube_answ
 			lease_claimed(el, a->send_ns);
 		break;
 	case ELECTOR_RENEW:
+		elector_sync_answered(el);
 		el->quiet_until_ns = now + NEWS_MS * MS_NS;
 		(void)!lease_holder_renewed(&el->holder, &el->times, a->send_ns, now);
 		break;

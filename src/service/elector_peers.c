@@ -249,6 +249,16 @@ status_lsn(const struct elector_peer *p, const char *path)
 	return lsn;
 }
 
+/* An age, as nanoseconds; unknown is as old as can be. */
+static int64_t
+status_seconds_ns(const struct elector_peer *p, const char *path)
+{
+	char word[32];
+	double s = status_word(p, path, word, sizeof(word)) ? strtod(word, NULL) : -1;
+
+	return s >= 0 && s < 1e6 ? (int64_t)(s * 1e9) : 1000000 * SEC_MS * MS_NS;
+}
+
 static void
 peer_read(struct elector_peer *p)
 {
@@ -264,6 +274,8 @@ peer_read(struct elector_peer *p)
 	f->replayed_lsn = current ? current : status_lsn(p, "replayLsn");
 	f->lsn_known = f->received_lsn > 0;
 	f->fenced = status_true(p, "fenced");
+	p->measured_ns = p->sent_ns - status_seconds_ns(p, "queryAgeSeconds");
+	p->local_replayed = status_true(p, "localWalReplayed");
 	(void)status_text(p, "state", m->state, sizeof(m->state));
 	m->primary = status_true(p, "isPrimary");
 	m->ready = status_true(p, "ready");
@@ -348,6 +360,8 @@ peer_self(struct elector *el, struct elector_peer *p)
 		recovery && pg->received_lsn > pg->replay_lsn ? pg->received_lsn : f->replayed_lsn;
 	f->lsn_known = f->received_lsn > 0;
 	f->fenced = el->sv.fenced;
+	p->measured_ns = pg->known ? pg->query_ok_ns : 0;
+	p->local_replayed = pg->known && pg->local_replayed;
 	f->replaying =
 		recovery && el->sv.state == FSM_STANDBY && el->sv.pg_phase == PG_PHASE_ACCEPTING;
 	p->seen.primary = el->sv.state == FSM_PRIMARY;

@@ -196,8 +196,15 @@ monitor_news(struct monitor *m)
 static void
 monitor_on_msg(struct service *s, const struct channel_msg *msg)
 {
-	if (msg->type == MSG_POKE)
-		monitor_news(s->arg);
+	struct monitor *m = s->arg;
+
+	if (msg->type != MSG_POKE)
+		return;
+	/* Whoever chooses the next primary asks what was received until now. */
+	if (m->sup.state == FSM_STANDBY)
+		monitor_kept_ask_soon(m, OBSERVE_POSITION);
+	monitor_news(m);
+	monitor_kept_go(m);
 }
 
 /* ---- turns ---- */

@@ -21,6 +21,7 @@
 #define ABANDON_MS 30000
 #define ABANDON_MAX_MS 300000
 #define PACE_MS 25
+#define ALONE_MS 250 /* between looks at a standby that receives nothing: who is chosen? */
 #define SLACK_MS 200 /* due so much before its time: ticks are not exact */
 #define HOUR_MS (3600 * SEC_MS)
 
@@ -48,6 +49,13 @@ static bool
 kept_promoting(const struct monitor *m)
 {
 	return m->sup.state == FSM_PROMOTE && m->kept.up && !m->facts.written_lsn;
+}
+
+static bool
+kept_alone(const struct monitor *m)
+{
+	return m->s->opt->coordination == COORDINATION_KUBERNETES && m->kept.up &&
+	       m->sup.state == FSM_STANDBY && m->facts.known && !m->facts.receiver_active;
 }
 
 static int
@@ -166,9 +174,9 @@ kept_on_pace(struct loop_timer *t, void *arg)
 	struct monitor *m = arg;
 
 	(void)t;
-	if (!kept_promoting(m))
+	if (!kept_promoting(m) && !kept_alone(m))
 		return;
-	loop_timer_in(m->s->loop, &m->kept.pace, PACE_MS);
+	loop_timer_in(m->s->loop, &m->kept.pace, kept_promoting(m) ? PACE_MS : ALONE_MS);
 	monitor_kept_ask_soon(m, OBSERVE_POSITION);
 	monitor_kept_go(m);
 }
@@ -376,8 +384,10 @@ monitor_kept_go(struct monitor *m)
 	}
 	if (!k->up || k->asking >= 0)
 		return;
-	if (kept_promoting(m) && !k->pace.linked)
+	if (!k->pace.linked && kept_promoting(m))
 		loop_timer_in(m->s->loop, &k->pace, PACE_MS);
+	else if (!k->pace.linked && kept_alone(m))
+		loop_timer_in(m->s->loop, &k->pace, ALONE_MS);
 	q = kept_next(m);
 	if (q >= 0)
 		kept_ask(m, q);

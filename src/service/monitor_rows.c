@@ -82,6 +82,19 @@ rows_reloaded(struct monitor *m, const struct sql *r)
 	monitor_kept_ask_soon(m, OBSERVE_PENDING);
 }
 
+/* Until the first request to stream, the startup process reads what lies in pg_wal. */
+static void
+rows_sync(struct pg_facts *f, const struct sql *r)
+{
+	const char *startup = sql_text(r, 0, POSITION_STARTUP);
+
+	COPY(r, 0, POSITION_SYNC_NAMES, f->sync_names);
+	COPY(r, 0, POSITION_CHECKPOINTER, f->checkpointer);
+	f->local_replayed = f->in_recovery &&
+			    (f->received_lsn > 0 || strcmp(startup, "recoverywalstream") == 0 ||
+				    strcmp(startup, "recoveryretrieveretryinterval") == 0);
+}
+
 static void
 rows_position(struct monitor *m, const struct sql *r)
 {
@@ -98,6 +111,7 @@ rows_position(struct monitor *m, const struct sql *r)
 	f->latest_end_lsn = rows_lsn(r, 0, POSITION_LATEST_END);
 	f->replay_wall_us = sql_int(r, 0, POSITION_REPLAYED_AT_US, 0);
 	COPY(r, 0, POSITION_CONFIG_HASH, f->config_hash);
+	rows_sync(f, r);
 	if (f->in_recovery)
 		rows_standby(m, r);
 	else

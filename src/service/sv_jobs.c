@@ -116,6 +116,7 @@ sv_configured(struct sv *sv, const struct job_report *r)
 {
 	const char *problem = r->outcome == JOB_OUT_OK ? NULL : r->error;
 
+	sv_lease_configured(sv, !problem);
 	if (!problem) {
 		sv_take_plan(sv);
 		if (*sv->st.plan.config_error)

@@ -17,6 +17,7 @@
 #define LEASE_CLAIM_MS 60000 /* an order to promote is answered by then */
 #define LEASE_CARE_MS 10000
 #define LEASE_CARE_AGAIN_MS 2000
+#define LEASE_SYNC_MS 10000
 #define LEASE_RELEASE_MS 3000 /* the end waits so long until the Lease was given back */
 
 bool
@@ -117,7 +118,12 @@ lease_read(struct sv *sv)
 {
 	struct sv_lease *l = &sv->lease;
 
+	bool free = l->el.known && !*l->el.holder;
+
 	shared_read(sv->board, SEC_ELECTOR, &l->el);
+	/* Whoever is to be chosen wants to know what each has received. */
+	if (!free && l->el.known && !*l->el.holder)
+		sv_poke(sv, SERVICE_MONITOR);
 	/* An elector that was started again knows nothing yet; what was sent was sent. */
 	if (l->el.role != ELECTOR_LEAD || l->el.sent_ns <= l->sent_ns)
 		return;
@@ -229,6 +235,31 @@ lease_diverged(struct sv *sv)
 	sv_event(sv, FSM_EV_DIVERGED, why);
 }
 
+/* Who acknowledges commits stands in a file of postgres, too. */
+static void
+lease_sync(struct sv *sv)
+{
+	struct sv_lease *l = &sv->lease;
+	enum fsm_postgres runs = fsm_state_postgres((enum fsm_state)sv->st.state);
+
+	if ((runs != FSM_PG_RECOVERY && runs != FSM_PG_WRITABLE) || !sv->pg ||
+		sv->job[SV_MAIN].proc || strcmp(l->synced, l->el.sync_names) == 0 ||
+		clock_boot_ns() < l->sync_ns)
+		return;
+	memcpy(l->synced, l->el.sync_names, sizeof(l->synced));
+	sv_job_configure(sv);
+}
+
+void
+sv_lease_configured(struct sv *sv, bool done)
+{
+	if (done || !sv_lease_on(sv))
+		return;
+	/* What is no name of anybody is different from whatever is wanted. */
+	snprintf(sv->lease.synced, sizeof(sv->lease.synced), "?");
+	sv->lease.sync_ns = clock_boot_ns() + LEASE_SYNC_MS * MS_NS;
+}
+
 /* Role and slots of the members, on a primary and on a standby. */
 static void
 lease_care(struct sv *sv)
@@ -269,6 +300,7 @@ sv_lease_look(struct sv *sv)
 	lease_hand_over(sv);
 	lease_follow(sv);
 	lease_diverged(sv);
+	lease_sync(sv);
 	lease_care(sv);
 	sv_lease_leave(sv);
 	sv_ops_update(sv);
@@ -283,6 +315,7 @@ sv_lease_known(struct sv *sv)
 		return true;
 	lease_read(sv);
 	if (sv->lease.el.known && !sv->lease.el.giving) {
+		memcpy(sv->lease.synced, sv->lease.el.sync_names, sizeof(sv->lease.synced));
 		sv->lease.followed[0] = '\0';
 		if (sv->lease.el.role == ELECTOR_FOLLOW)
 			lease_whom(&sv->lease.el, sv->lease.followed);
