@@ -29,6 +29,8 @@ struct archiver_task {
 	int32_t source; /* -1: the own store; else number in spec's externalClusters */
 	bool flag;      /* TASK_FETCH: NAME.partial will do; TASK_CATALOG: read all of it;
 			   TASK_PUSH: look what stands beside it */
+	bool look;      /* TASK_PUSH: only look whether it is there */
+	bool leased;    /* ends when the Lease is not ours any more */
 	bool ahead;     /* TASK_FETCH: nobody waits for it */
 	bool unused;    /* TASK_FETCH: that the archive is empty may be so */
 	bool sweep;     /* TASK_CATALOG: first remove what killed workers left */

@@ -5,6 +5,8 @@
  *   archiver_sock    wal.sock: who asks and what they are told
  *   archiver_worker  the children that do the transfers; archiver_task what they do
  *   archiver_push    files that go out: queue, failures, owner, back-off
+ *   archiver_store   the store's health
+ *   archiver_lease   of a cluster: who may archive, and what
  *   archiver_scan    looks at archive_status; the drain after postgres
  *   archiver_facts   SEC_ARCHIVE: jobs, exposure
  *   archiver_gap     drop-with-gap
@@ -12,6 +14,7 @@
  */
 #pragma once
 
+#include "core/archive_line.h"
 #include "service/archiver.h"
 #include "service/archiver_queue.h"
 #include "service/archiver_ring.h"
@@ -21,6 +24,7 @@
 #define ARCHIVER_CLIENTS 64
 #define ARCHIVER_SAMPLES 4096
 #define ARCHIVER_GAPS 512
+#define ARCHIVER_ANCESTORS 128
 
 /* ---- workers ---- */
 
@@ -70,6 +74,32 @@ struct archiver_health {
 	uint32_t owner_timeline;
 	int64_t owner_again_ns;
 	uint32_t learnt; /* what the workers found out: store_learnt() */
+};
+
+/* ---- whose turn it is, in a cluster ---- */
+
+struct archiver_hold {
+	int64_t until_ns; /* the Lease is ours until then, boot time; 0: it is not */
+	uint32_t timeline; /* that was published last; 0: none, or not known */
+	uint64_t switch_lsn;
+	uint32_t members;
+};
+
+struct archiver_lease {
+	struct archiver_hold hold;
+	bool held; /* when it was looked at last */
+	struct loop_timer timer;
+	uint32_t history_of; /* timeline; 0: of none */
+	int64_t history_again_ns;
+	struct lineage_history history;
+	struct lineage_entry entry[ARCHIVER_ANCESTORS];
+};
+
+enum archiver_turn {
+	ARCHIVER_SENDS,
+	ARCHIVER_LOOKS, /* whether the primary has sent it */
+	ARCHIVER_WAITS, /* nothing is done with it now */
+	ARCHIVER_DROPS, /* of a line that was given up: it never goes out */
 };
 
 /* ---- after postgres ---- */
@@ -149,7 +179,9 @@ struct archiver {
 	uint32_t ring_starts; /* of postgres: another one follows a timeline of its own */
 	bool ring_stale;      /* what it was told is not so any more */
 	int64_t manifest_due_ns;
+	int64_t restore_absent_ns; /* until then a standby is told at once that a file is not there */
 	struct archiver_health health;
+	struct archiver_lease lease;
 	struct archiver_drain drain;
 	struct archiver_gaps gaps;
 	struct exposure exposure;
@@ -173,6 +205,8 @@ void archiver_sock_answer(struct archiver_client *c, const struct wal_answer *an
 void archiver_sock_fail(struct archiver_client *c, int code, const char *msg);
 void archiver_sock_tick(struct archiver *a);
 void archiver_sock_ring(struct archiver *a); /* verdicts */
+/* Those who wait for too long are answered; when the next one has, boot time or CLOCK_NEVER. */
+int64_t archiver_sock_patience(struct archiver *a);
 
 /* archiver_worker.c */
 /* ERR_BUSY: no worker is free; else the task is under way, and its end comes to archiver_done(). */
@@ -180,6 +214,7 @@ int archiver_start(struct archiver *a, enum worker_class class, const struct arc
 	uint64_t job, struct err *e) MUSTCHECK;
 int archiver_busy(const struct archiver *a, enum worker_class class);
 void archiver_workers_kill(struct archiver *a); /* what they do is not wanted any more */
+void archiver_uploads_kill(struct archiver *a, const char *why);
 void archiver_workers_tick(struct archiver *a);
 void archiver_done(
 	struct archiver *a, const struct archiver_worker *w, const struct archiver_done *done);
@@ -193,14 +228,28 @@ void archiver_push_done(
 	struct archiver *a, const struct archiver_worker *w, const struct archiver_done *done);
 void archiver_push_tick(struct archiver *a);
 void archiver_push_reset(struct archiver *a); /* another store, or another cluster */
+
+/* archiver_store.c */
 void archiver_store_failed(struct archiver *a, const char *what, const struct archiver_done *done);
 void archiver_store_worked(struct archiver *a);
 
 /* archiver_owner.c: is the folder ours? */
 bool archiver_owner_fine(struct archiver *a, const char *name); /* may this file be sent? */
+bool archiver_owner_known(const struct archiver *a); /* it is ours: we may look */
 void archiver_owner_start(struct archiver *a);
 void archiver_owner_done(
 	struct archiver *a, const struct archiver_worker *w, const struct archiver_done *done);
+
+/* archiver_lease.c */
+bool archiver_lease_on(const struct archiver *a); /* there is one */
+bool archiver_lease_holds(const struct archiver_hold *h);
+/* Reads the board; also for a worker. */
+void archiver_lease_read(struct archiver_hold *h, struct board *board);
+/* A primary, and the Lease is ours where there is one. */
+bool archiver_may_write(const struct archiver *a);
+enum archiver_turn archiver_turn(struct archiver *a, const struct queue_item *it);
+void archiver_lease_init(struct archiver *a);
+void archiver_lease_look(struct archiver *a);
 
 /* archiver_scan.c */
 bool archiver_ready(void *arg, const char *name); /* NAME.ready is there */

@@ -28,6 +28,8 @@ struct queue_item {
 	unsigned fails;   /* attempts that failed */
 	uint64_t task;    /* while it runs */
 	int64_t since_ns; /* of the state, boot time */
+	int64_t hold_ns;  /* while it waits: not before, boot time */
+	unsigned looks;   /* so often it was not there yet */
 	/* of the file when its upload began, so that a memory is never of another file */
 	int64_t bytes, mtime_ns;
 	enum err_kind err_kind; /* QUEUE_FAILED: for good, until it is asked for again */

@@ -90,6 +90,8 @@ enum ring_state ring_ask(
 	struct ring *r, uint64_t who, const char *name, const char *dest, struct ring_verdict *v);
 /* The client went away. */
 void ring_forget(struct ring *r, uint64_t who);
+/* What it waits for could not be had at the first attempt. */
+bool ring_troubled(const struct ring *r, uint64_t who);
 /* This file was just stored: it is not absent any more. */
 void ring_stored(struct ring *r, const char *name);
 /* One verdict that was not told yet; false: none. */

@@ -238,6 +238,7 @@ struct supervisor_status {
 	int64_t fence_wall_us;
 	bool paused;
 	bool stopping; /* podgres was asked to end */
+	bool leaving;  /* and has nothing left to do but to give the Lease back */
 	int64_t stop_deadline_ns;
 	char ladder[96]; /* the rung we stand on: "fast, immediate in 12 s" */
 	int64_t backoff_until_ns;

@@ -323,6 +323,23 @@ push_beside(struct push *p, struct push_beside *b, struct err *e)
 	return store_list(p->a->store, &list, e);
 }
 
+int
+archive_push_there(struct archive *a, const char *name, bool *there, struct err *e)
+{
+	const struct archive_push want = {.name = name, .look = true};
+	struct push p = {.a = a, .want = &want, .fd = -1};
+	struct push_beside beside;
+
+	*there = false;
+	if (archive_name_parse(name, &p.name) == ARCHIVE_OTHER)
+		return err_set(e, ERR_INVALID, "%s is not a file that PostgreSQL archives", name);
+	/* No key is ours: whatever has the name is another one. */
+	if (push_beside(&p, &beside, e) < 0)
+		return err_add(e, "look for %s", name);
+	*there = beside.other[0] || (p.name.kind == ARCHIVE_PARTIAL && beside.whole);
+	return 0;
+}
+
 /* A part of a segment beside the whole one would be restored instead of it by Barman's programs. */
 static void
 push_drop_partial(struct push *p, const struct push_beside *b)

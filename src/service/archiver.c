@@ -217,7 +217,7 @@ catalog_start(struct archiver *a)
 		return;
 	a->catalog_due_ns = now + CATALOG_AGAIN_MS * MS_NS;
 	a->catalog_all = false;
-	task.sweep = archiver_is_primary(a) && now >= a->sweep_due_ns;
+	task.sweep = archiver_may_write(a) && now >= a->sweep_due_ns;
 	if (task.sweep)
 		a->sweep_due_ns = now + SWEEP_EVERY_MS * MS_NS;
 	task.id = ++a->tasks;
@@ -341,7 +341,7 @@ archiver_done(struct archiver *a, const struct archiver_worker *w, const struct 
 void
 archiver_pump(struct archiver *a)
 {
-	int64_t wants = CLOCK_NEVER;
+	int64_t wants = CLOCK_NEVER, patience;
 
 	if (a->ring)
 		wants = ring_tick(a->ring, clock_boot_ns());
@@ -351,6 +351,8 @@ archiver_pump(struct archiver *a)
 	ring_start(a);
 	archiver_sock_ring(a);
 	catalog_start(a);
+	patience = archiver_sock_patience(a);
+	wants = patience < wants ? patience : wants;
 	if (wants != CLOCK_NEVER)
 		loop_timer_at(a->s->loop, &a->again, wants);
 	if (a->dirty)
@@ -405,6 +407,7 @@ archiver_look(struct archiver *a)
 	shared_read(a->s->board, SEC_SUPERVISOR, &a->sup);
 	shared_read(a->s->board, SEC_POSTGRES, &a->pg);
 	look_stopping(a);
+	archiver_lease_look(a);
 	if (a->sup.plan.generation != a->generation ||
 		(!a->spec && clock_boot_ns() > a->manifest_due_ns)) {
 		a->generation = a->sup.plan.generation;
@@ -468,6 +471,7 @@ service_archiver_main(struct service *s)
 	s->arg = &a;
 	s->on_msg = archiver_on_msg;
 	s->on_tick = archiver_on_tick;
+	archiver_lease_init(&a);
 	queue_init(&a.queue, archiver_ready, &a);
 	loop_timer_init(&a.again, archiver_on_again, &a);
 	archiver_gap_load(&a);

@@ -143,9 +143,10 @@ archiver_gap_start(struct archiver *a)
 
 	while (i < g->n && g->gap[i].told)
 		i++;
-	if (g->task || i == g->n || a->health.owner != OWNER_OURS || !a->health.owner_made)
+	if (!archiver_may_write(a) || g->task || i == g->n || a->health.owner != OWNER_OURS || !a->health.owner_made)
 		return;
 	task.id = ++a->tasks;
+	task.leased = archiver_lease_on(a);
 	task.deadline_ns = clock_boot_ns() + GAP_DEADLINE_MS * MS_NS;
 	snprintf(task.name, sizeof(task.name), "%s", g->gap[i].name);
 	if (archiver_start(a, WORKER_PUSH, &task, 0, &e) == 0)

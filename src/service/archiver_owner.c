@@ -31,6 +31,12 @@ archiver_owner_fine(struct archiver *a, const char *name)
 	return h->owner == OWNER_OURS && h->owner_made;
 }
 
+bool
+archiver_owner_known(const struct archiver *a)
+{
+	return a->health.owner == OWNER_OURS;
+}
+
 void
 archiver_owner_start(struct archiver *a)
 {
@@ -41,10 +47,11 @@ archiver_owner_start(struct archiver *a)
 
 	if (!a->has_store || !a->system_id || h->owner == OWNER_ASKED || now < h->owner_again_ns)
 		return;
-	if (h->owner == OWNER_OURS && (h->owner_made || !archiver_is_primary(a)))
+	if (h->owner == OWNER_OURS && (h->owner_made || !archiver_may_write(a)))
 		return;
 	snprintf(task.name, sizeof(task.name), "owner of the folder");
-	task.flag = archiver_is_primary(a);
+	task.flag = archiver_may_write(a);
+	task.leased = task.flag && archiver_lease_on(a);
 	task.system_id = a->system_id;
 	task.deadline_ns = now + OWNER_DEADLINE_MS * MS_NS;
 	if (archiver_start(a, WORKER_PUSH, &task, 0, &e) == 0)

@@ -25,90 +25,14 @@
 #define PUSH_BYTES_MS 100       /* bytes in a millisecond */
 #define PUSH_EASE_MS 30000
 #define PUSH_HOLD_MS 1000
-#define PUSH_HOLD_MAX_MS 30000
-#define PUSH_HOLD_DRAIN_MS 2000
-#define PUSH_SAY_MS 60000 /* and each time twice as long */
-#define PUSH_SAY_MAX_MS (60 * 60 * SEC_MS)
 #define PUSH_WARY 2
+#define PUSH_LOOK_MS 300 /* at first, and each time twice as long */
 #define PUSH_PARALLEL (ARCHIVER_WORKERS / 2 - 2)
 #define PUSH_EXIT_STOPPING 130 /* PostgreSQL's archiver ends above 128 */
 
 static void push_answer_all(struct archiver *a);
 
-/* ---- the store's health ---- */
-
-static const char *
-store_hint(const struct archiver_done *done)
-{
-	switch (done->err_kind) {
-	case ERR_DENIED:
-		return "the store refuses the credentials: check the Secret that spec.backup "
-		       "names, "
-		       "and what it may do";
-	case ERR_CONFIG:
-		return "correct spec.backup of the manifest, or the mounted secrets: it is tried "
-		       "again by itself";
-	case ERR_SPACE:
-		return "the store is full: free or add room there";
-	default:
-		return "WAL is kept in pg_wal meanwhile: see to the store or the network before "
-		       "the "
-		       "volume is full";
-	}
-}
-
-void
-archiver_store_failed(struct archiver *a, const char *what, const struct archiver_done *done)
-{
-	struct archiver_health *h = &a->health;
-	struct archive_facts *f = &a->facts;
-	int64_t now = clock_boot_ns(), pause_ms = PUSH_HOLD_MS << (h->fails < 6 ? h->fails : 6);
-	/* Also of one that comes and goes the log hears no more than that. */
-	int64_t quiet_ms = h->told ? h->say_ms : PUSH_SAY_MS;
-	bool say = h->said_ns == 0 || now - h->said_ns > quiet_ms * MS_NS;
-
-	if (pause_ms > (a->drain.on ? PUSH_HOLD_DRAIN_MS : PUSH_HOLD_MAX_MS))
-		pause_ms = a->drain.on ? PUSH_HOLD_DRAIN_MS : PUSH_HOLD_MAX_MS;
-	h->fails++;
-	h->learnt = 0; /* perhaps it is another one that answers now */
-	h->hold_ns = now + pause_ms * MS_NS;
-	if (!f->failing_wall_us)
-		f->failing_wall_us = clock_wall_us();
-	snprintf(f->problem, sizeof(f->problem), "%s", done->msg);
-	snprintf(f->hint, sizeof(f->hint), "%s", store_hint(done));
-	f->err_kind = done->err_kind;
-	f->err_code = done->code;
-	a->dirty = true;
-	if (!say)
-		return;
-	h->said_ns = now;
-	h->say_ms = h->told ? 2 * h->say_ms : PUSH_SAY_MS;
-	h->told = true;
-	h->say_ms = h->say_ms < PUSH_SAY_MAX_MS ? h->say_ms : PUSH_SAY_MAX_MS;
-	log_error("the archive fails", F_STR("what", what), F_STR("error", done->msg),
-		F_STR("kind", err_name((enum err_kind)done->err_kind)), F_INT("tries", h->fails),
-		F_STR("hint", f->hint));
-}
-
-void
-archiver_store_worked(struct archiver *a)
-{
-	struct archiver_health *h = &a->health;
-
-	if (h->fails && h->told)
-		log_info("the archive works again", F_INT("failed_tries", h->fails),
-			F_INT("after_s", (clock_wall_us() - a->facts.failing_wall_us) / SEC_US));
-	h->fails = 0;
-	h->told = false;
-	h->hold_ns = 0;
-	a->facts.failing_wall_us = 0;
-	if (!a->facts.owner[0] && !a->facts.conflict[0] && !a->pending) {
-		a->facts.problem[0] = a->facts.hint[0] = '\0';
-		a->facts.err_kind = 0;
-		a->facts.err_code = 0;
-	}
-	a->dirty = true;
-}
+/* ---- how much at once ---- */
 
 /* Those who fetch and look must find a worker, too. */
 static int
@@ -213,6 +137,9 @@ push_answer(struct archiver *a, struct archiver_client *c)
 		push_fail(c, 1, it->msg);
 		return true;
 	}
+	/* Of what the primary does nothing is said before it has done it. */
+	if (archiver_lease_on(a) && !archiver_is_primary(a) && !trouble)
+		return false;
 	if (a->facts.owner[0]) {
 		push_fail(c, 1, push_problem(a));
 		return true;
@@ -314,7 +241,7 @@ push_gone(struct archiver *a, struct queue_item *it)
 }
 
 static bool
-push_item(struct archiver *a, struct queue_item *it)
+push_item(struct archiver *a, struct queue_item *it, bool look)
 {
 	struct archiver_task task = {.id = ++a->tasks,
 		.kind = TASK_PUSH,
@@ -332,8 +259,10 @@ push_item(struct archiver *a, struct queue_item *it)
 	snprintf(task.name, sizeof(task.name), "%s", it->name);
 	/* The first ones may meet what an earlier life or another instance left there. */
 	task.flag = a->health.stored < PUSH_WARY;
+	task.look = look;
+	task.leased = !look && archiver_lease_on(a);
 	task.deadline_ns = now + (PUSH_DEADLINE_MS + it->bytes / PUSH_BYTES_MS) * MS_NS;
-	job = archiver_job_begin(a, it->name, false, !it->asked);
+	job = look ? 0 : archiver_job_begin(a, it->name, false, !it->asked);
 	queue_set(it, QUEUE_RUNNING, now);
 	it->task = task.id;
 	if (archiver_start(a, WORKER_PUSH, &task, job, &e) == 0)
@@ -343,6 +272,22 @@ push_item(struct archiver *a, struct queue_item *it)
 	log_error("a transfer was not started", F_STR("file", it->name), F_STR("error", e.msg));
 	a->health.hold_ns = now + PUSH_HOLD_MS * MS_NS;
 	return false;
+}
+
+/* What a later timeline repeats of it is archived with that one; the rest never happened. */
+static void
+push_drop(struct archiver *a, struct queue_item *it)
+{
+	struct archiver_task ignored;
+
+	if (!push_stat(a, it, &ignored)) {
+		push_gone(a, it);
+		return;
+	}
+	log_info("a file of a line of WAL that was given up is not archived",
+		F_STR("file", it->name), F_INT("timeline", a->lease.hold.timeline));
+	queue_set(it, QUEUE_STORED, clock_boot_ns());
+	push_answer_all(a);
 }
 
 void
@@ -356,14 +301,23 @@ archiver_push_start(struct archiver *a)
 		return;
 	archiver_owner_start(a);
 	archiver_gap_start(a);
-	a->queue.ahead = archiver_is_primary(a) && !a->drain.on && !a->facts.conflict[0] &&
+	a->queue.ahead = archiver_may_write(a) && !a->drain.on && !a->facts.conflict[0] &&
 			 a->health.owner == OWNER_OURS;
 	while (archiver_busy(a, WORKER_PUSH) < most && (it = queue_next(&a->queue, now))) {
-		if (!archiver_owner_fine(a, it->name)) {
+		enum archiver_turn turn = archiver_turn(a, it);
+
+		if (turn == ARCHIVER_WAITS)
+			return;
+		if (turn == ARCHIVER_DROPS) {
+			push_drop(a, it);
+			continue;
+		}
+		if (turn == ARCHIVER_LOOKS ? !archiver_owner_known(a)
+					   : !archiver_owner_fine(a, it->name)) {
 			archiver_owner_start(a);
 			return;
 		}
-		if (!push_item(a, it))
+		if (!push_item(a, it, turn == ARCHIVER_LOOKS))
 			return;
 	}
 }
@@ -425,6 +379,22 @@ push_conflict(struct archiver *a, struct queue_item *it, const struct archiver_d
 		"two is right before anything is removed");
 	f->err_kind = done->err_kind;
 	f->err_code = done->code;
+}
+
+/* On a standby: has the primary sent it? */
+static void
+push_looked(struct archiver *a, struct queue_item *it, const struct archiver_done *done)
+{
+	int64_t pause_ms = PUSH_LOOK_MS << (it->looks < 4 ? it->looks : 4);
+
+	if (done->same) {
+		archiver_store_worked(a);
+		queue_set(it, QUEUE_STORED, clock_boot_ns());
+		return;
+	}
+	it->looks++;
+	queue_set(it, QUEUE_WAITING, clock_boot_ns());
+	it->hold_ns = clock_boot_ns() + pause_ms * MS_NS;
 }
 
 /* What trying again does not change. */
@@ -492,7 +462,9 @@ archiver_push_done(
 	a->dirty = true;
 	if (!it)
 		return;
-	if (done->err_kind == ERR_NONE)
+	if (done->err_kind == ERR_NONE && w->task.look)
+		push_looked(a, it, done);
+	else if (done->err_kind == ERR_NONE)
 		push_stored(a, it, done);
 	else if (done->err_kind == ERR_BUSY)
 		queue_set(it, QUEUE_WAITING, clock_boot_ns()); /* ended by us, not by the store */

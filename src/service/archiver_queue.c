@@ -195,7 +195,8 @@ queue_next(struct queue *q, int64_t now_ns)
 	struct queue_item *best = NULL;
 
 	for (size_t i = 0; i < QUEUE_ITEMS; i++)
-		if (q->item[i].state == QUEUE_WAITING && (!best || comes_before(&q->item[i], best)))
+		if (q->item[i].state == QUEUE_WAITING && q->item[i].hold_ns <= now_ns &&
+			(!best || comes_before(&q->item[i], best)))
 			best = &q->item[i];
 	return best ? best : queue_look_ahead(q, now_ns);
 }

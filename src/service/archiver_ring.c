@@ -399,6 +399,23 @@ ring_forget(struct ring *r, uint64_t who)
 	}
 }
 
+bool
+ring_troubled(const struct ring *r, uint64_t who)
+{
+	for (int i = 0; i < RING_WAITERS; i++) {
+		const struct ring_waiter *w = &r->waiter[i];
+
+		for (int k = 0; w->who == who && k < RING_SLOTS; k++) {
+			const struct ring_slot *s = &r->slot[k];
+
+			if (s->state != SLOT_FREE && s->place == w->place &&
+				strcmp(s->name, w->name) == 0)
+				return s->doubt || s->pause_ms > 0;
+		}
+	}
+	return false;
+}
+
 /* ---- time ---- */
 
 static int64_t

@@ -235,6 +235,10 @@ archiver_drain_look(struct archiver *a)
 			queue_forget(&a->queue.item[i]);
 			d->left--;
 		}
+	if (archiver_lease_on(a) && !archiver_may_write(a)) {
+		drain_end(a, "the Lease is not ours any more: who leads next sends the rest");
+		return;
+	}
 	drain_feed(a);
 	if (d->next == d->names && !queue_has_work(&a->queue))
 		drain_end(a, d->left ? "what is left cannot be stored" : "nothing is left");

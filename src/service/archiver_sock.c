@@ -15,6 +15,10 @@
 #include "base/log.h"
 #include "sys/file.h"
 
+#define SOCK_RESTORE_MS 5000
+#define SOCK_RESTORE_PROMOTE_MS 1500
+#define SOCK_RESTORE_AGAIN_MS 200 /* once it was given up, for as long as: */
+#define SOCK_RESTORE_ABSENT_MS 10000
 #define SOCK_WORKING_MS 5000
 #define SOCK_ASK_MS 10000 /* a connection that says nothing */
 
@@ -78,6 +82,54 @@ archiver_sock_ring(struct archiver *a)
 			if (c->fd >= 0 && c->heard && c->who == v.who)
 				restore_answer(a, c, &v);
 		}
+}
+
+/* A standby streams when the archive does not answer, and whoever was elected has been chosen for
+ * what it received: neither is kept waiting for a store that is down.  -1: there is no limit, since
+ * an outage must not pass for the end of the archive. */
+static int64_t
+restore_patience_ms(const struct archiver *a)
+{
+	bool promoting = a->sup.state == FSM_CLAIM || a->sup.state == FSM_PROMOTE;
+
+	if (!archiver_lease_on(a) || !a->sup.plan.standby || a->sup.pg_pid <= 0)
+		return -1;
+	if (clock_boot_ns() < a->restore_absent_ns)
+		return SOCK_RESTORE_AGAIN_MS;
+	return promoting ? SOCK_RESTORE_PROMOTE_MS : SOCK_RESTORE_MS;
+}
+
+static void
+restore_give_up(struct archiver *a, struct archiver_client *c)
+{
+	int64_t now = clock_boot_ns();
+
+	if (now >= a->restore_absent_ns)
+		log_warning("the archive does not answer: postgres goes on without it",
+			F_STR("file", c->request.name));
+	a->restore_absent_ns = now + SOCK_RESTORE_ABSENT_MS * MS_NS;
+	ring_forget(a->ring, c->who);
+	archiver_sock_answer(c, &(struct wal_answer){.state = WAL_ABSENT});
+}
+
+int64_t
+archiver_sock_patience(struct archiver *a)
+{
+	int64_t ms = restore_patience_ms(a), now = clock_boot_ns(), next = CLOCK_NEVER;
+
+	for (int i = 0; ms >= 0 && a->ring && i < ARCHIVER_CLIENTS; i++) {
+		struct archiver_client *c = &a->client[i];
+		int64_t until = c->since_ns + ms * MS_NS;
+
+		if (c->fd < 0 || !c->heard || !c->request.restore)
+			continue;
+		if (now >= until ||
+			(ms != SOCK_RESTORE_PROMOTE_MS && ring_troubled(a->ring, c->who)))
+			restore_give_up(a, c);
+		else if (until < next)
+			next = until;
+	}
+	return next;
 }
 
 static void

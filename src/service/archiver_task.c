@@ -34,6 +34,7 @@ struct task_worker {
 	int source[RING_SOURCES];
 	size_t stores;
 	int64_t deadline_ns;
+	bool leased;
 	uint64_t throttled; /* as of the last task */
 	bool used;          /* a task was done: connected, and all is loaded */
 };
@@ -53,13 +54,12 @@ task_limits(void)
 }
 
 /* Nothing of the service may be kept open: a client whose connection we held would wait for ever.
- */
+ * The board stays mapped. */
 static bool
-task_close_all(const struct archiver *a, int fd)
+task_close_all(int fd)
 {
 	int log_fd;
 
-	a->s->board = board_free(a->s->board);
 	if (fd != TASK_FD && dup3(fd, TASK_FD, O_CLOEXEC) < 0)
 		return false;
 	/* O_NONBLOCK belongs to the open description: our own one. */
@@ -79,7 +79,7 @@ task_begin(const struct archiver *a, int fd)
 	 * what one large file took does not stay. */
 	(void)mallopt(M_MMAP_THRESHOLD, TASK_MAP_BYTES);
 	task_limits();
-	if (!task_close_all(a, fd))
+	if (!task_close_all(fd))
 		return false;
 	log_init(&(struct log_config){.logger = "archiver",
 		.pod = a->s->opt->pod_name,
@@ -94,7 +94,13 @@ static bool
 task_cancelled(void *arg)
 {
 	const struct task_worker *w = arg;
+	struct archiver_hold hold = w->a->lease.hold;
 
+	if (w->leased) {
+		archiver_lease_read(&hold, w->a->s->board);
+		if (!archiver_lease_holds(&hold))
+			return true;
+	}
 	return clock_boot_ns() > w->deadline_ns;
 }
 
@@ -138,6 +144,8 @@ task_push(struct archive *a, const struct archiver_task *task, struct archiver_d
 {
 	struct archive_push_result r = {0};
 
+	if (task->look)
+		return archive_push_there(a, task->name, &done->same, e);
 	if (archive_push(a,
 		    &(struct archive_push){.path = task->path,
 			    .name = task->name,
@@ -264,6 +272,7 @@ task_do(struct task_worker *w, const struct archiver_task *task, struct archiver
 	struct err e = {0};
 
 	w->deadline_ns = task->deadline_ns;
+	w->leased = task->leased;
 	done->id = task->id;
 	if (task_run(w, task, done, &e) < 0) {
 		done->err_kind = e.kind;

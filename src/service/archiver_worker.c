@@ -142,6 +142,14 @@ archiver_start(struct archiver *a, enum worker_class class, const struct archive
 	return 0;
 }
 
+void
+archiver_uploads_kill(struct archiver *a, const char *why)
+{
+	for (int i = 0; i < ARCHIVER_WORKERS; i++)
+		if (a->worker[i].pid && a->worker[i].busy && a->worker[i].task.leased)
+			worker_lost(&a->worker[i], ERR_BUSY, why);
+}
+
 int
 archiver_busy(const struct archiver *a, enum worker_class class)
 {

@@ -53,8 +53,11 @@ elector_releases(struct elector *el)
 {
 	if (!postgres_gone(el))
 		return false;
-	if (el->sv.stopping || el->st.giving)
+	if (el->st.giving)
 		return true;
+	/* Alone, it archives its last WAL first: there is nobody else to do it. */
+	if (el->sv.stopping)
+		return el->sv.leaving || anybody_else(el);
 	switch (el->sv.state) {
 	case FSM_FENCED:
 	case FSM_REJOIN:

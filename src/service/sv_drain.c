@@ -39,6 +39,9 @@ sv_drain_end(struct sv *sv, const char *how)
 	loop_timer_off(&sv->drain.late);
 	if (f.drained && left == 0) {
 		log_info("nothing is left for the archive", F_STR("last", f.last_archived));
+	} else if (sv_lease_on(sv) && f.drained && left > 0 && !sv_lease_fresh(sv) &&
+		   sv->lease.el.members > 1) {
+		log_info("WAL is left that the next primary archives", F_INT("files", left));
 	} else {
 		log_error("WAL is left that is not in the archive", F_INT("files", left),
 			F_STR("why", how), F_STR("problem", f.problem),

@@ -361,7 +361,7 @@ sv_lease_end(struct sv *sv)
 
 	if (sv->done || l->leaving)
 		return;
-	l->leaving = true;
+	l->leaving = sv->st.leaving = true;
 	l->leave_by_ns = clock_boot_ns() + LEASE_RELEASE_MS * MS_NS;
 	if (sv->stop_by_ns && l->leave_by_ns > sv->stop_by_ns)
 		l->leave_by_ns = sv->stop_by_ns;
