@@ -75,8 +75,8 @@ struct syncset_config {
 				       first: number vote, and all of them acknowledge */
 	int number;                 /* 0: no synchronous replication */
 	bool required;              /* else preferred: fewer, or none, when fewer stream */
-	int least;                  /* preferred, but never fewer than these */
 	int max_voters;             /* maxStandbyNamesFromCluster; 0: no limit */
+	int least;                  /* preferred, but never fewer than these */
 };
 
 /*

@@ -129,7 +129,8 @@ expect_want(
 static void
 any_lets_all_vote_and_first_only_as_many_as_acknowledge(void **state)
 {
-	struct syncset_config any = {SYNCSET_ANY, 1, true, 0}, first = {SYNCSET_FIRST, 1, true, 0};
+	struct syncset_config any = {SYNCSET_ANY, 1, true, 0, 0},
+			      first = {SYNCSET_FIRST, 1, true, 0, 0};
 
 	(void)state;
 	expect_want(&any, A | B | C, SET(0, 0), SET(A | B | C, 1));
@@ -146,9 +147,10 @@ any_lets_all_vote_and_first_only_as_many_as_acknowledge(void **state)
 static void
 required_waits_for_missing_standbys_and_preferred_goes_on_without(void **state)
 {
-	struct syncset_config required = {SYNCSET_ANY, 2, true, 0},
-			      preferred = {SYNCSET_ANY, 2, false, 0},
-			      many = {SYNCSET_ANY, 5, true, 0};
+	struct syncset_config required = {SYNCSET_ANY, 2, true, 0, 0},
+			      preferred = {SYNCSET_ANY, 2, false, 0, 0},
+			      many = {SYNCSET_ANY, 5, true, 0, 0},
+			      some = {SYNCSET_ANY, 2, false, 0, 1}; /* min 1, max 2 */
 
 	(void)state;
 	expect_want(&required, A, SET(A | B, 2), SET(A | B, 2));
@@ -157,6 +159,8 @@ required_waits_for_missing_standbys_and_preferred_goes_on_without(void **state)
 	expect_want(&preferred, A, SET(A | B, 2), SET(A, 1));
 	expect_want(&preferred, 0, SET(A | B, 2), SET(0, 0));
 	expect_want(&preferred, A | B | C, SET(0, 0), SET(A | B | C, 2));
+	expect_want(&some, A, SET(A | B, 2), SET(A, 1));
+	expect_want(&some, 0, SET(A, 1), SET(A, 1));
 }
 
 static void
