@@ -195,6 +195,17 @@ bench-metrics: all ## scrapes beside prometheus-postgres-exporter, of the same s
 	scripts/setup bench run
 	tests/bench/metrics $(BUILD)/podgres
 
+RUNS ?= 5
+.PHONY: bench-ha
+bench-ha: all $(BUILD)/bench/haclient ## how long nobody can write, beside Patroni with etcd; RUNS=20
+	scripts/setup bench run ha
+	tests/bench/failover $(BUILD)/podgres --runs $(RUNS) $(BENCH)
+
+$(BUILD)/bench/haclient: $(BUILD)/tests/bench/haclient.o
+	@mkdir -p $(@D)
+	$(call say,LINK)
+	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -lpq
+
 # ---- tools of the system tests: tests/system/NAME.c ----
 
 TOOL_SRC := $(sort $(wildcard tests/system/*.c))

@@ -33,6 +33,7 @@ struct conf_input {
 	bool standby;               /* standby.signal */
 	bool recovery; /* standby.signal or recovery.signal: the limits below are demanded */
 	bool huge_pages_off;
+	bool syncfs; /* the kernel tells of write errors there: Linux 5.8 and later */
 	const char *archive_command;             /* "": nothing is archived */
 	const char *restore_command;             /* "": left alone */
 	bool restore_command_gone;               /* the program it names does not exist */

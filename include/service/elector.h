@@ -98,6 +98,7 @@ struct elector {
 	struct buf text;
 	struct lease_object object, wanted;
 	bool exists, listed, listing;
+	char last_holder[64]; /* the pod that was last seen to hold it; "": none */
 	enum elector_call call;
 	struct kube_call *handle;
 	int64_t call_sent_ns;

@@ -184,6 +184,8 @@ sized(char *text, size_t size, const struct conf_input *in, const char *name)
 		return volume == 0 || volume >= INT64_C(8) << 30 ? "512MB"
 		       : volume < INT64_C(512) << 20             ? "0"
 						     : megabytes(text, size, in, volume / 16, 0);
+	if (strcmp(name, "recovery_init_sync_method") == 0)
+		return in->syncfs ? "syncfs" : NULL;
 	if (strcmp(name, "max_slot_wal_keep_size") == 0)
 		return volume > 0 ? megabytes(text, size, in, volume / 3, 4) : NULL;
 	if (strcmp(name, "max_wal_size") == 0)

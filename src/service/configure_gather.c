@@ -6,7 +6,9 @@
 
 #include <pwd.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
+#include <sys/utsname.h>
 
 #include "pg/control.h"
 #include "sys/file.h"
@@ -117,6 +119,20 @@ gather_control(struct configure *c, struct err *e)
 	return 0;
 }
 
+/* PostgreSQL's manual: before Linux 5.8 syncfs() kept silent of files that could not be written. */
+static bool
+syncfs_tells(void)
+{
+	struct utsname u;
+	char *dot;
+	long major;
+
+	if (uname(&u) < 0)
+		return false;
+	major = strtol(u.release, &dot, 10);
+	return major > 5 || (major == 5 && *dot == '.' && strtol(dot + 1, NULL, 10) >= 8);
+}
+
 static void
 gather_volume(struct configure *c)
 {
@@ -129,6 +145,7 @@ gather_volume(struct configure *c)
 		path = inside;
 	if (mount_room(path, &room, &ignored) == 0)
 		c->in.wal_volume_bytes = room.total_bytes;
+	c->in.syncfs = syncfs_tells();
 }
 
 static int

@@ -206,12 +206,14 @@ wish_order(struct elector *el)
 	elector_command(el, target);
 }
 
-/* All that can be asked have answered since then, or had their time. */
+/* All that can be asked have answered since then, or had their time.  Whose Lease it was is not
+ * waited for: it has stopped, or is gone, and would not be chosen. */
 static bool
 answered_since(const struct elector *el, int64_t since_ns)
 {
 	for (size_t i = 0; i < el->peers; i++)
-		if (el->peer[i].asked_ns < since_ns && !elector_peer_is_self(el, &el->peer[i]))
+		if (el->peer[i].asked_ns < since_ns && !elector_peer_is_self(el, &el->peer[i]) &&
+			strcmp(el->peer[i].name, el->last_holder) != 0)
 			return clock_boot_ns() - since_ns > ANSWERS_MS * MS_NS;
 	return true;
 }

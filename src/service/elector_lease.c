@@ -41,6 +41,9 @@ lease_saw(struct elector *el, bool consistent)
 		r.released = !o->holder[0] && o->released == o->seq && o->seq > 0;
 		r.duration_ms = (int64_t)o->duration_s * SEC_MS;
 	}
+	if (el->exists && o->holder[0])
+		snprintf(el->last_holder, sizeof(el->last_holder), "%.*s",
+			(int)strcspn(o->holder, "/"), o->holder);
 	if (lease_watch_saw(&el->watch, &r, now))
 		el->choosing_since_ns = 0;
 }

@@ -10,6 +10,8 @@
 #include "base/log.h"
 #include "core/lineage.h"
 #include "core/pending.h"
+#include "pg/wal_dir.h"
+#include "sys/file.h"
 
 static uint64_t
 rows_lsn(const struct sql *r, int row, int col)
@@ -36,13 +38,48 @@ rows_flush(struct monitor *m, uint64_t inserted, uint64_t flushed)
 	m->flush_wait_lsn = inserted;
 }
 
+/* The timeline of the last primary, when its WAL lies where we replay: the receiver asks for it
+ * only after recovery has taken that timeline for its own. */
 static uint32_t
-rows_timeline(const struct sql *r)
+rows_followed(const struct monitor *m, uint32_t timeline, uint64_t replayed)
+{
+	uint32_t bytes = m->sup.plan.wal_segment_bytes;
+	const char *dir = m->sup.plan.waldir;
+	char inside[FILE_PATH_MAX + 16];
+	struct elector_status el;
+
+	if (m->s->opt->coordination != COORDINATION_KUBERNETES || !bytes || !replayed)
+		return timeline;
+	snprintf(inside, sizeof(inside), "%s/pg_wal", m->s->opt->pgdata);
+	shared_read(m->s->board, SEC_ELECTOR, &el);
+	if (el.timeline <= timeline)
+		return timeline;
+	replayed--;
+	return wal_dir_end(*dir ? dir : inside, el.timeline, replayed - replayed % bytes, bytes)
+		       ? el.timeline
+		       : timeline;
+}
+
+/* Of a standby pg_control learns the timeline with the next restart point only, and the receiver
+ * tells it as long as there is a primary: what was received once stays received. */
+static uint32_t
+rows_recovery_timeline(const struct monitor *m, const struct sql *r)
+{
+	const struct pg_facts *before = &m->facts;
+	uint32_t now = (uint32_t)sql_int(r, 0, POSITION_RECOVERY_TIMELINE, 0);
+
+	if (before->known && before->in_recovery && before->timeline > now)
+		now = before->timeline;
+	return rows_followed(m, now, rows_lsn(r, 0, POSITION_REPLAYED));
+}
+
+static uint32_t
+rows_timeline(const struct monitor *m, const struct sql *r)
 {
 	char digits[9] = "";
 
 	if (sql_bool(r, 0, POSITION_IN_RECOVERY))
-		return (uint32_t)sql_int(r, 0, POSITION_RECOVERY_TIMELINE, 0);
+		return rows_recovery_timeline(m, r);
 	snprintf(digits, sizeof(digits), "%s", sql_text(r, 0, POSITION_WAL_NAME));
 	return (uint32_t)strtoul(digits, NULL, 16);
 }
@@ -102,10 +139,10 @@ rows_position(struct monitor *m, const struct sql *r)
 	int32_t senders = (int32_t)sql_int(r, 0, POSITION_SENDERS, 0);
 
 	f->query_ok_ns = clock_boot_ns();
+	f->timeline = rows_timeline(m, r);
 	f->in_recovery = sql_bool(r, 0, POSITION_IN_RECOVERY);
 	f->replay_paused = sql_bool(r, 0, POSITION_PAUSED);
 	f->receiver_active = strcmp(sql_text(r, 0, POSITION_RECEIVER), "streaming") == 0;
-	f->timeline = rows_timeline(r);
 	f->received_lsn = rows_lsn(r, 0, POSITION_RECEIVED);
 	f->replay_lsn = rows_lsn(r, 0, POSITION_REPLAYED);
 	f->latest_end_lsn = rows_lsn(r, 0, POSITION_LATEST_END);

@@ -225,7 +225,12 @@ half_done(const struct prepare *p, struct err *e)
 		p->data.path);
 }
 
-/* A folder that was in recovery must not begin to write on the timeline that it followed. */
+/*
+ * A folder that was in recovery must not begin to write on the timeline that it followed.  One that
+ * wrote goes on where it was: on the Lease's timeline, or on a later one, which we began and had no
+ * time to write into the Lease.  Nobody led since, for the Lease was never another's; else we would
+ * be told to follow, and this folder would be a standby's.
+ */
 static int
 lead(struct prepare *p, struct err *e)
 {
@@ -237,7 +242,7 @@ lead(struct prepare *p, struct err *e)
 
 	if (p->member->mark.state != MARK_NONE)
 		return half_done(p, e);
-	if (!was_standby && (el->timeline == 0 || el->timeline == control_timeline(c)))
+	if (!was_standby && control_timeline(c) >= el->timeline)
 		return 0;
 	return member_standby(p, e);
 }

@@ -26,6 +26,26 @@ def ip(*words, check=True):
     subprocess.run(["ip", *words], check=check, capture_output=not check)
 
 
+def network():
+    """The node: a bridge with an address."""
+    subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run/netns"], check=False, capture_output=True)
+    os.makedirs("/run/netns", exist_ok=True)
+    ip("link", "add", BRIDGE, "type", "bridge")
+    ip("addr", "add", NODE + "/24", "dev", BRIDGE)
+    ip("link", "set", BRIDGE, "up")
+
+
+def attach(netns, link, address):
+    """A network namespace with an address on the bridge, unless it is there."""
+    if os.path.exists(f"/run/netns/{netns}"):
+        return
+    ip("netns", "add", netns)
+    ip("link", "add", link, "type", "veth", "peer", "name", "eth0", "netns", netns)
+    ip("link", "set", link, "master", BRIDGE, "up")
+    for words in (("addr", "add", address + "/24", "dev", "eth0"), ("link", "set", "eth0", "up"), ("link", "set", "lo", "up")):
+        ip("-n", netns, *words)
+
+
 class Member(Pod):
     def __init__(self, test, cluster, number, **how):
         super().__init__(test, f"{cluster.name}-{number}", port=5432, http_port=8000, **how)
@@ -48,13 +68,7 @@ class Member(Pod):
         return (self.address, 8000)
 
     def start(self, stdout=None):
-        if not os.path.exists(f"/run/netns/{self.netns}"):
-            ip("netns", "add", self.netns)
-            ip("link", "add", self.link, "type", "veth", "peer", "name", "eth0", "netns", self.netns)
-            ip("link", "set", self.link, "master", BRIDGE, "up")
-            for words in (("addr", "add", self.address + "/24", "dev", "eth0"), ("link", "set", "eth0", "up"),
-                          ("link", "set", "lo", "up")):
-                ip("-n", self.netns, *words)
+        attach(self.netns, self.link, self.address)
         if not self.uid:
             self.uid = self.cluster.new_pod(self.name, self.address)
         return super().start(stdout)
@@ -94,11 +108,7 @@ class Cluster:
         self.test, self.name, self.env = test, name, dict(env or {})
         self.manifest = manifest or MANIFEST.replace("NAME", name)
         self.members = []
-        subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run/netns"], check=False, capture_output=True)
-        os.makedirs("/run/netns", exist_ok=True)
-        ip("link", "add", BRIDGE, "type", "bridge")
-        ip("addr", "add", NODE + "/24", "dev", BRIDGE)
-        ip("link", "set", BRIDGE, "up")
+        network()
         test.servers.append(self)
         self.api = kube.start(test, real=real, host=NODE)
         self.api.allow(kube.POD, *kube.POD_RIGHTS)
@@ -165,3 +175,4 @@ class Cluster:
         for m in self.members:
             m.close()
             ip("netns", "del", m.netns, check=False)
+        ip("link", "del", BRIDGE, check=False)

@@ -170,6 +170,19 @@ sizes_follow_a_small_wal_volume(void **state)
 }
 
 static void
+the_kernel_decides_how_files_are_synced_before_crash_recovery(void **state)
+{
+	struct fixture *f = *state;
+
+	f->in.major = 15;
+	USER_IS("recovery_init_sync_method", "(none)");
+	f->in.syncfs = true;
+	USER_IS("recovery_init_sync_method", "syncfs");
+	param(f, "recovery_init_sync_method", "fsync");
+	USER_IS("recovery_init_sync_method", "fsync");
+}
+
+static void
 settings_come_and_go_with_the_version(void **state)
 {
 	struct fixture *f = *state;
@@ -392,6 +405,7 @@ main(void)
 		CASE(parameters_of_the_manifest_come_after_the_defaults),
 		CASE(default_gives_way_to_what_postgresql_conf_has),
 		CASE(sizes_follow_a_small_wal_volume),
+		CASE(the_kernel_decides_how_files_are_synced_before_crash_recovery),
 		CASE(settings_come_and_go_with_the_version),
 		CASE(limits_are_raised_in_recovery_only),
 		CASE(conninfo_of_an_adopted_standby_is_left_alone),
