@@ -34,6 +34,8 @@
 #define LEASE_TREE_MIN_MS 300
 #define LEASE_CALL_MS 2500 /* H */
 #define LEASE_CALL_MIN_MS 300
+#define LEASE_ASK_MS 1000 /* for a promise: CloudNativePG's isolationCheck.requestTimeout */
+#define LEASE_ASK_MIN_MS 100
 #define LEASE_MARGIN_MS 100 /* on top of L, so that timers that fire early do no harm */
 
 /* As in the manifest.  Stop times of 0 are the defaults. */
@@ -122,9 +124,13 @@ enum lease_sight { LEASE_SIGHT_MINE, LEASE_SIGHT_OTHER, LEASE_SIGHT_RELEASED, LE
  * claim is made anew.  Arm the fencer with the deadline before promoting. */
 bool lease_holder_claimed(
 	struct lease_holder *h, const struct lease_times *t, int64_t sent_ns, int64_t now_ns);
-/* 200 to a renewal, or a round of promises whose oldest question left at sent_ns.  True: the
- * deadline moved.  Never once a deadline has passed, never back. */
+/* 200 to a renewal.  True: the deadline moved.  Never once a deadline has passed, never back. */
 bool lease_holder_renewed(
+	struct lease_holder *h, const struct lease_times *t, int64_t sent_ns, int64_t now_ns);
+/* Failsafe: every member that might be listed promised not to claim; the oldest question left at
+ * sent_ns.  The deadline moves as by a renewal, and what stands in the lease stays as unknown as it
+ * was. */
+bool lease_holder_promised(
 	struct lease_holder *h, const struct lease_times *t, int64_t sent_ns, int64_t now_ns);
 /* No answer, 409 or 5xx: the write may have happened or may still happen.  retry_ms: Retry-After or
  * 0; it is not waited for longer than R. */
@@ -155,6 +161,7 @@ struct lease_watch {
 	bool known; /* something was seen since this process began */
 	struct lease_record last;
 	int64_t seen_ns;    /* when the record was first seen as it is */
+	int64_t kept_ms;    /* the last duration that a holder wrote, also when it is gone */
 	int64_t promise_ns; /* failsafe: no claim before; 0 */
 	char asked[64];     /* version of a claim that may still land; "" */
 };

@@ -139,6 +139,8 @@ struct spec_monitoring {
  */
 struct spec_lease {
 	int64_t duration_s, renew_s, retry_s, released_s;
+	bool failsafe;           /* probes.liveness.isolationCheck.enabled */
+	int64_t failsafe_ask_ms; /* its requestTimeout */
 };
 
 /* spec.postgresql.synchronous, or minSyncReplicas and maxSyncReplicas.  number 0: none. */

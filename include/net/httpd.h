@@ -77,6 +77,9 @@ typedef int httpd_query_fn(const char *key, const char *value, void *arg);
 int httpd_query_each(const struct httpd_req *r, httpd_query_fn *fn, void *arg);
 /* The user at the other end of a unix socket; false: it is no unix socket. */
 bool httpd_peer_uid(const struct httpd_req *r, uid_t *uid);
+/* The address at the other end, without a port, IPv4 also where it came as ::ffff:...; false: a
+ * unix socket. */
+bool httpd_peer_address(const struct httpd_req *r, char *out, size_t size);
 /* True when the client has shown a certificate of the configured CA for client use; cn gets its
  * common name. */
 bool httpd_peer_cert(const struct httpd_req *r, char *cn, size_t size);

@@ -49,6 +49,15 @@ struct api_port {
 	struct httpd *server; /* NULL: off */
 };
 
+#define API_PROMISES 4 /* questions that wait for the elector */
+
+/* A member asks for a promise: api_failsafe.c. */
+struct api_promise {
+	struct httpd_req *req; /* NULL: free */
+	uint64_t id;           /* of the message */
+	int64_t by_ns;
+};
+
 struct metrics_view;
 struct api_wait;   /* a held request */
 struct api_follow; /* a reader of /v1/wal/jobs?follow=1 */
@@ -68,6 +77,10 @@ struct api {
 	uint64_t next_id; /* of messages */
 	LIST_HEAD(, api_wait) waits;
 	LIST_HEAD(, api_follow) follows;
+	struct api_promise promise[API_PROMISES];
+	int64_t promised_ns; /* when we were asked last, and how often in that second */
+	unsigned promised;
+	struct loop_timer promise_timer;
 	struct loop_timer follow_timer;
 	struct loop_timer wait_timer;
 	struct buf scratch; /* for small answers */
@@ -127,6 +140,7 @@ void api_json_lsn(struct json *j, const char *key, uint64_t lsn); /* nothing whe
 /* Seconds since a boot time; null for 0. */
 void api_json_age(struct json *j, const char *key, const struct api_view *v, int64_t at_ns);
 void api_json_lease(struct json *j, struct api_call *c);
+void api_json_failsafe(struct json *j, const struct api_view *v);
 
 /* The fields of the archive, of backups and of what came back, into an open object. */
 void api_json_archive(struct json *j, const struct api_view *v);
@@ -140,6 +154,13 @@ void api_follow_init(struct api *a);
 void api_follow_start(struct api_call *c);
 /* The request is over.  False: it is no follower's. */
 bool api_follow_gone(struct api *a, struct httpd_req *req);
+
+/* ---- promises ---- */
+
+void api_failsafe_init(struct api *a);
+void api_failsafe_on_msg(struct api *a, const struct channel_msg *msg);
+/* The request is over.  False: it is no question for a promise. */
+bool api_failsafe_gone(struct api *a, struct httpd_req *req);
 
 /* ---- held orders ---- */
 

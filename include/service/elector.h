@@ -33,6 +33,7 @@ struct elector_peer {
 	struct buf text;
 	int64_t asked_ns; /* of the facts below, boot time; 0: never answered */
 	int64_t sent_ns;  /* of the question under way */
+	bool promised;    /* to a holder that has no API, as it said last */
 	struct election_member facts;
 	int64_t measured_ns; /* when its postgres said so, at the earliest */
 	bool local_replayed; /* what it has received is known for certain */
@@ -74,6 +75,30 @@ struct elector_sync {
 	uint32_t past_mark;
 	int64_t leads_ns; /* since when postgres is seen as our primary; 0: it is not */
 	struct elector_stream stream[SYNCSET_MEMBERS];
+};
+
+#define ELECTOR_NAMES (2 * ELECTOR_MEMBERS)
+
+/* Failsafe: elector_failsafe.c. */
+struct elector_vow {
+	char name[64];
+	struct http_call *ask;
+	bool granted;
+};
+
+struct elector_failsafe {
+	int64_t ask_ms;
+	/* whom the Lease may list, now or when a write lands late: nobody else can claim it */
+	char might[ELECTOR_NAMES][64];
+	size_t mights;
+	bool too_many;
+	bool member; /* we were listed in a Lease that this process saw */
+	/* the round under way */
+	bool asking;
+	int64_t sent_ns, by_ns, again_ns;
+	struct elector_vow vow[ELECTOR_NAMES];
+	size_t vows;
+	struct buf body;
 };
 
 struct elector {
@@ -122,6 +147,7 @@ struct elector {
 	bool replaced;     /* Kubernetes knows another pod of our name */
 	bool labelling;
 	int64_t label_again_ns;
+	struct elector_failsafe failsafe;
 	struct elector_status st;
 	struct elector_status told; /* as it was published last */
 };
@@ -175,6 +201,17 @@ void elector_peers_look(struct elector *el); /* somebody is there whom we do not
 void elector_peers_close(struct elector *el);
 bool elector_peer_is_self(const struct elector *el, const struct elector_peer *p);
 struct elector_peer *elector_peer_of(struct elector *el, const char *name); /* NULL: unknown */
+
+const char *elector_port(const struct elector *el); /* where members listen */
+
+/* elector_failsafe.c */
+void elector_failsafe_step(struct elector *el);
+int64_t elector_failsafe_next_ns(const struct elector *el);
+void elector_failsafe_writes(struct elector *el);         /* el->wanted is on its way */
+void elector_failsafe_saw(struct elector *el, bool ours); /* ours: an answer to a write of ours */
+void elector_failsafe_asked(struct elector *el, const struct channel_msg *msg);
+bool elector_failsafe_bars(struct elector *el); /* no Lease is there: may we not make one? */
+void elector_failsafe_close(struct elector *el);
 
 /* elector_label.c */
 void elector_label(struct elector *el);

@@ -556,6 +556,8 @@ enum msg_type {
 			    int64_t, boot time in ns until which.  archive_facts.drained answers */
 	MSG_ELECT,       /* supervisor -> elector: struct elector_order */
 	MSG_CATALOG,     /* supervisor -> archiver: backups changed, read the catalogue again */
+	MSG_PROMISE,     /* api -> supervisor -> elector: struct promise_question */
+	MSG_PROMISED,    /* elector -> supervisor -> api, with its id: struct promise_answer */
 };
 
 struct order_reply {

@@ -66,7 +66,25 @@ struct elector_status {
 	uint32_t sync_acks;   /* of the members that vote, so many acknowledge each commit */
 	char sync_state[96];  /* what comes next, for people */
 	char sync_names[ELECTOR_SYNC_SIZE]; /* synchronous_standby_names as it is to be */
-	char problem[256], hint[256];       /* "" for none */
+	bool failsafe_on;                   /* by the manifest */
+	bool failsafe; /* ours by the promises of the members: the API does not answer */
+	char failsafe_problem[160];   /* why the last round brought nothing; "" */
+	int64_t promise_ns;           /* promised not to claim before; boot time, 0: nothing */
+	char problem[256], hint[256]; /* "" for none */
 	uint32_t members;
 	struct elector_member member[ELECTOR_MEMBERS];
+};
+
+/* ---- failsafe: a holder without the API asks the members not to follow it ---- */
+
+struct promise_question {
+	char holder[320]; /* as it stands in the Lease */
+	char address[64]; /* whence it is asked */
+	int64_t by_ns;    /* nobody waits for the answer any longer, boot time */
+};
+
+struct promise_answer {
+	bool granted;
+	int64_t ms;       /* for so long from now */
+	char reason[160]; /* why not; "" */
 };

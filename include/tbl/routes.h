@@ -62,7 +62,7 @@ ROUTE("/v1/backups/{id}", GET, backup, STATUS, HTTP | CONTROL, "one backup")
 ROUTE("/v1/backups/{id}", DELETE, backup_delete, ORDER, HTTP | CONTROL, "delete a backup that nothing needs")
 ROUTE("/v1/wal", GET, wal, STATUS, HTTP | CONTROL, "state of the archive: exposure, queue, window, what fails")
 ROUTE("/v1/wal/jobs", GET, wal_jobs, STATUS, HTTP | CONTROL, "archive and restore jobs, newest last; ?follow=1 streams them")
-/* not in this version, and metrics */
-ROUTE("/failsafe", GET | POST, later_members, OPEN, HTTP, "for members only")
+/* among members, and metrics */
+ROUTE("/failsafe", GET | POST, failsafe, OPEN, HTTP, "for members only: POST asks not to claim the Lease")
 ROUTE("/metrics", GET, metrics, OPEN, METRICS | CONTROL, "metrics for Prometheus; ?collect[]= chooses")
 ROUTE("/", GET, metrics_index, OPEN, METRICS, "where the metrics are")

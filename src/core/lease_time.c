@@ -222,6 +222,17 @@ lease_holder_renewed(
 	return true;
 }
 
+bool
+lease_holder_promised(
+	struct lease_holder *h, const struct lease_times *t, int64_t sent_ns, int64_t now_ns)
+{
+	if (lease_holder_phase(h, t, now_ns) != LEASE_FRESH || sent_ns > now_ns ||
+		sent_ns <= h->sent_ns)
+		return false;
+	h->sent_ns = sent_ns;
+	return true;
+}
+
 void
 lease_holder_doubts(
 	struct lease_holder *h, const struct lease_times *t, int64_t now_ns, int64_t retry_ms)
@@ -295,16 +306,19 @@ lease_watch_saw(struct lease_watch *w, const struct lease_record *r, int64_t now
 		w->asked[0] = '\0';
 	if (changed)
 		w->seen_ns = now_ns;
+	if (r->exists && r->holder[0])
+		w->kept_ms = r->duration_ms;
 	w->last = *r;
 	w->known = true;
 	return changed;
 }
 
-/* T3: the larger of our L and the record's; what no holder of ours would write is cut. */
+/* T3: the larger of our L and the record's, and a deleted or emptied one keeps what it said; what
+ * no holder of ours would write is cut. */
 static int64_t
 full_ns(const struct lease_watch *w, const struct lease_times *t)
 {
-	int64_t ms = at_least(w->last.duration_ms, t->lease_ms);
+	int64_t ms = at_least(w->kept_ms, t->lease_ms);
 
 	if (ms > LEASE_MAX_S * SEC_MS)
 		ms = LEASE_MAX_S * SEC_MS;

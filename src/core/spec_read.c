@@ -278,6 +278,9 @@ read_lease(struct spec_reader *r, const struct yaml *doc)
 	l->renew_s = int_at(n, "renewDeadlineSeconds", LEASE_RENEW_S);
 	l->retry_s = int_at(n, "retryPeriodSeconds", LEASE_RETRY_S);
 	l->released_s = int_at(n, "releasedLeaseDurationSeconds", LEASE_RELEASED_S);
+	n = yaml_path(doc, "spec.probes.liveness.isolationCheck");
+	l->failsafe = bool_at(n, "enabled", true);
+	l->failsafe_ask_ms = int_at(n, "requestTimeout", LEASE_ASK_MS);
 }
 
 static void

@@ -6,6 +6,8 @@
  */
 #include "net/httpd_impl.h"
 
+#include <arpa/inet.h>
+#include <netinet/in.h>
 #include <string.h>
 #include <sys/socket.h>
 
@@ -284,6 +286,29 @@ httpd_peer_uid(const struct httpd_req *r, uid_t *uid)
 		return false;
 	*uid = cred.uid;
 	return true;
+}
+
+bool
+httpd_peer_address(const struct httpd_req *r, char *out, size_t size)
+{
+	union {
+		struct sockaddr any;
+		struct sockaddr_in v4;
+		struct sockaddr_in6 v6;
+		struct sockaddr_storage room;
+	} a = {0};
+	socklen_t len = sizeof(a);
+
+	if (getpeername(r->fd, &a.any, &len) < 0)
+		return false;
+	if (a.any.sa_family == AF_INET)
+		return inet_ntop(AF_INET, &a.v4.sin_addr, out, (socklen_t)size) != NULL;
+	if (a.any.sa_family != AF_INET6)
+		return false;
+	if (IN6_IS_ADDR_V4MAPPED(&a.v6.sin6_addr))
+		return inet_ntop(AF_INET, &a.v6.sin6_addr.s6_addr[12], out, (socklen_t)size) !=
+		       NULL;
+	return inet_ntop(AF_INET6, &a.v6.sin6_addr, out, (socklen_t)size) != NULL;
 }
 
 bool

@@ -183,6 +183,7 @@ api_new(struct api **out, const struct api_spec *spec, struct err *e)
 	a->opt = spec->s->opt;
 	a->view.board = spec->s->board;
 	LIST_INIT(&a->waits);
+	api_failsafe_init(a);
 	api_follow_init(a);
 	loop_timer_init(&a->wait_timer, api_on_wait_timer, a);
 	api_arch(a->arch);

@@ -46,6 +46,7 @@ api_json_lease(struct json *j, struct api_call *c)
 	api_json_age(j, "readAgeSeconds", v, el->read_ns);
 	json_kstr(j, "problem", el->problem);
 	json_kstr(j, "hint", el->hint);
+	api_json_failsafe(j, v);
 	json_karr(j, "members");
 	for (uint32_t i = 0; i < el->members && i < ELECTOR_MEMBERS; i++)
 		status_member(j, v, &el->member[i]);

@@ -218,7 +218,7 @@ api_gone(struct httpd_req *req, void *arg)
 	struct api_wait *w = httpd_user(req);
 	struct api_port *port = arg;
 
-	if (!api_follow_gone(port->api, req) && w)
+	if (!api_follow_gone(port->api, req) && !api_failsafe_gone(port->api, req) && w)
 		wait_end(w); /* the client has left; the operation goes on */
 }
 
@@ -255,6 +255,7 @@ api_on_msg(struct api *a, const struct channel_msg *msg)
 			}
 		}
 	}
+	api_failsafe_on_msg(a, msg);
 	api_waits_check(a);
 }
 

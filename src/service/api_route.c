@@ -194,20 +194,3 @@ api_index(struct api_call *c)
 		&(struct httpd_answer){
 			.status = 200, .type = "text/plain; charset=utf-8", .take_body = &b});
 }
-
-static void
-reply_later(struct api_call *c, const char *sentence)
-{
-	struct err e;
-
-	err_set(&e, ERR_NOTIMPL, "%s", sentence);
-	api_reply_error(c, &e, NULL);
-}
-
-void
-api_later_members(struct api_call *c)
-{
-	reply_later(c,
-		"members ask each other by the Kubernetes lease, which this version does not "
-		"have yet");
-}

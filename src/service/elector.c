@@ -9,7 +9,8 @@
  *   elector_choice  keep it, give it back, ask for it; what it says
  *   elector_sync    who acknowledges commits, in the Lease and in postgres
  *   elector_peers   the other members
- *   elector_label   the role, where Services look
+ *   elector_label     the role, where Services look
+ *   elector_failsafe  a primary without the API, by the promises of the others
  */
 #include "service/elector.h"
 
@@ -181,10 +182,13 @@ elector_turn(struct elector *el)
 	elector_forget(el);
 	elector_sync_turn(el);
 	elector_lease_step(el);
+	elector_failsafe_step(el);
 	elector_order_ends(el);
 	elector_label(el);
 	elector_publish(el);
 	next = elector_lease_next_ns(el);
+	if (elector_failsafe_next_ns(el) < next)
+		next = elector_failsafe_next_ns(el);
 	if (next > clock_boot_ns() && next < clock_boot_ns() + TURN_MS * MS_NS)
 		loop_timer_at(el->s->loop, &el->timer, next);
 	else
@@ -211,6 +215,8 @@ elector_on_msg(struct service *s, const struct channel_msg *msg)
 		el->st.answer[0] = '\0';
 		el->holder.next_ns = 0; /* what a holder answers stands in its next write */
 	}
+	if (msg->type == MSG_PROMISE)
+		elector_failsafe_asked(el, msg);
 	elector_turn(el);
 }
 
@@ -232,6 +238,12 @@ elector_times(struct elector *el, struct err *e)
 	r.retry_s = spec->lease.retry_s;
 	r.released_s = spec->lease.released_s;
 	configure_failover(&el->failover, spec);
+	el->st.failsafe_on = spec->lease.failsafe;
+	el->failsafe.ask_ms = spec->lease.failsafe_ask_ms;
+	if (el->failsafe.ask_ms < LEASE_ASK_MIN_MS)
+		el->failsafe.ask_ms = LEASE_ASK_MIN_MS;
+	if (el->failsafe.ask_ms > LEASE_ASK_MS)
+		el->failsafe.ask_ms = LEASE_ASK_MS;
 	snprintf(el->cluster, sizeof(el->cluster), "%.253s",
 		*el->s->opt->cluster_name ? el->s->opt->cluster_name : spec->name);
 	if (!el->cluster[0])
@@ -266,6 +278,7 @@ elector_open(struct elector *el, struct err *e)
 static void
 elector_close(struct elector *el)
 {
+	elector_failsafe_close(el);
 	elector_peers_close(el);
 	el->kube = kube_close(el->kube);
 	buf_deinit(&el->text);
@@ -287,7 +300,8 @@ service_elector_main(struct service *s)
 	loop_timer_init(&el->timer, elector_on_timer, el);
 	/* Claims, orders and hand-overs go on counting where the last elector ended. */
 	shared_read(s->board, SEC_ELECTOR, &el->st);
-	el->st.known = el->st.giving = false;
+	el->st.known = el->st.giving = el->st.failsafe = false;
+	el->st.promise_ns = 0; /* who starts again waits L anyway */
 	el->st.role = ELECTOR_WAIT;
 	elector_read(el);
 	elector_sync_begin(el);

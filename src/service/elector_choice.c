@@ -364,10 +364,10 @@ may_begin(struct elector *el)
 
 	if (!supervisor_ready(el) || el->sv.state != FSM_BOOT || !el->peers_listed)
 		return false;
-	if (!alone && now < full)
+	if ((!alone && now < full) || now < el->watch.promise_ns)
 		return false;
 	if (has_data(el))
-		return true;
+		return el->exists || !elector_failsafe_bars(el);
 	return alone && (own_place(el) == 0 || now - el->peers_since_ns > EMPTY_MS * MS_NS);
 }
 
@@ -495,7 +495,7 @@ elector_may_create(struct elector *el)
 	if (never)
 		return may_begin(el);
 	return supervisor_ready(el) && el->sv.state == FSM_STANDBY && clock_boot_ns() >= from &&
-	       stands(el, "");
+	       stands(el, "") && !elector_failsafe_bars(el);
 }
 
 /* Another start of this pod held it, or this one does and the elector forgot. */

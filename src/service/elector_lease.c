@@ -71,6 +71,7 @@ lease_take(struct elector *el, const char *text, size_t n, bool consistent)
 		elector_problem(el,
 			"somebody wrote into it by hand: correct the field, or delete the Lease",
 			"Lease %s: %s", el->cluster, e.msg);
+	elector_failsafe_saw(el, false);
 	lease_saw(el, consistent);
 }
 
@@ -152,6 +153,7 @@ lease_done_ok(struct elector *el, enum elector_call call, const struct kube_answ
 	case ELECTOR_CLAIM:
 		elector_sync_answered(el);
 		lease_watch_claim_ends(&el->watch, true);
+		elector_failsafe_saw(el, true);
 		if (el->held)
 			(void)!lease_holder_renewed(&el->holder, &el->times, a->send_ns, now);
 		else
@@ -159,6 +161,7 @@ lease_done_ok(struct elector *el, enum elector_call call, const struct kube_answ
 		break;
 	case ELECTOR_RENEW:
 		elector_sync_answered(el);
+		elector_failsafe_saw(el, true);
 		el->quiet_until_ns = now + NEWS_MS * MS_NS;
 		(void)!lease_holder_renewed(&el->holder, &el->times, a->send_ns, now);
 		break;
@@ -271,6 +274,8 @@ lease_begin(struct elector *el, enum elector_call call)
 
 	if (call == ELECTOR_CREATE || call == ELECTOR_CLAIM)
 		lease_watch_claims(&el->watch);
+	if (call != ELECTOR_GET)
+		elector_failsafe_writes(el);
 	if (ms > 0 && lease_send(el, call, ms, &e) == 0)
 		return;
 	if (call == ELECTOR_CREATE || call == ELECTOR_CLAIM)

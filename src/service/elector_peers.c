@@ -279,6 +279,7 @@ peer_read(struct elector_peer *p)
 	(void)status_text(p, "state", m->state, sizeof(m->state));
 	m->primary = status_true(p, "isPrimary");
 	m->ready = status_true(p, "ready");
+	p->promised = status_true(p, "lease.failsafe.promised");
 	m->streaming = status_true(p, "isWalReceiverActive");
 	f->replaying = !m->primary && strcmp(m->state, "standby") == 0 && f->lsn_known;
 	m->timeline = f->timeline;
@@ -309,8 +310,8 @@ peer_on_done(void *arg, struct http_call *c)
 	elector_turn(el);
 }
 
-static const char *
-status_port(const struct elector *el)
+const char *
+elector_port(const struct elector *el)
 {
 	const char *colon = strrchr(el->s->opt->listen, ':');
 
@@ -336,7 +337,7 @@ peer_ask(struct elector *el, struct elector_peer *p)
 		return;
 	snprintf(url, sizeof(url), "%s://%s%s%s:%s/pg/status",
 		*el->s->opt->tls_cert ? "https" : "http", v6 ? "[" : "", p->address, v6 ? "]" : "",
-		status_port(el));
+		elector_port(el));
 	buf_reset(&p->text);
 	p->sent_ns = clock_boot_ns();
 	if (http_begin(el->http, &r, &p->ask, &e) < 0)

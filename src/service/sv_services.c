@@ -120,6 +120,10 @@ sv_on_channel(struct loop_fd *src, uint32_t events, void *arg)
 			sv_drain_look(c->sv);
 		else if (msg.type == MSG_POKE && c->id == SERVICE_ELECTOR)
 			sv_lease_look(c->sv);
+		else if (msg.type == MSG_PROMISE && c->id == SERVICE_API)
+			sv_tell(c->sv, SERVICE_ELECTOR, &msg);
+		else if (msg.type == MSG_PROMISED && c->id == SERVICE_ELECTOR)
+			sv_tell(c->sv, SERVICE_API, &msg);
 	}
 }
 

@@ -3,7 +3,7 @@ import signal
 import time
 
 from podtest import eq, ok, test, until
-from podtest.cluster import Cluster
+from podtest.cluster import MANIFEST, Cluster
 from podtest.writer import Writer, overlaps
 
 
@@ -30,9 +30,9 @@ def written(c, writers):
         yield w, sorted({a[0] for a in w.acked} - have)
 
 
-def three(t, **how):
+def three(t, manifest=None, **how):
     """Three that stream, and a client that writes through whoever leads."""
-    c = Cluster(t)
+    c = Cluster(t, manifest=manifest)
     c.start(3, **how)
     c.wait_streaming(2)
     p = c.wait_primary()
@@ -137,8 +137,8 @@ def test_postgres_and_container_come_back_in_place(t):
 
 
 @test(seconds=200)
-def test_an_api_that_is_gone_stops_the_primary_and_the_same_one_comes_back(t):
-    c, p, w = three(t)
+def test_an_api_that_is_gone_stops_a_primary_without_failsafe_and_the_same_one_comes_back(t):
+    c, p, w = three(t, manifest=MANIFEST.replace("NAME", "ha") + "  probes: {liveness: {isolationCheck: {enabled: false}}}\n")
     began = time.monotonic()
     c.api.down()
     until(lambda: p.state() not in ("primary", "silent"), 20, "the primary stops")

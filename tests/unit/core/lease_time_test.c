@@ -476,6 +476,43 @@ a_manifest_whose_lease_cannot_be_safe_is_refused(void **state)
 		"expected 1 to 86400 s");
 }
 
+static void
+promises_move_the_deadline_and_leave_the_doubt(void **state)
+{
+	struct lease_times t = default_times();
+	struct lease_holder h = {0};
+	int64_t now = 1000 * SEC_MS * MS_NS;
+
+	(void)state;
+	assert_true(lease_holder_claimed(&h, &t, now, now));
+	lease_holder_doubts(&h, &t, now + 5000 * MS_NS, 0);
+	assert_true(lease_holder_promised(&h, &t, now + 5000 * MS_NS, now + 5100 * MS_NS));
+	assert_int_equal(
+		lease_holder_deadline_ns(&h, &t, LEASE_STOP), now + (5000 + t.stop_ms) * MS_NS);
+	assert_true(h.doubt);
+	assert_int_equal(lease_holder_next(&h, &t, now + 5100 * MS_NS), LEASE_DO_GET);
+	/* An older question moves nothing back, and after V1 none counts. */
+	assert_false(lease_holder_promised(&h, &t, now + 4000 * MS_NS, now + 5200 * MS_NS));
+	assert_false(lease_holder_promised(
+		&h, &t, now + (5000 + t.stop_ms - 1) * MS_NS, now + (5000 + t.stop_ms) * MS_NS));
+	assert_int_equal(h.worst, LEASE_STOP);
+}
+
+static void
+a_deleted_lease_is_waited_out_as_long_as_it_said(void **state)
+{
+	struct lease_times t = default_times();
+	struct lease_watch w = {0};
+	struct lease_record r = {.exists = true, .holder = "a/1/x", .seq = 1, .duration_ms = 60000};
+	int64_t now = 1000 * SEC_MS * MS_NS;
+
+	(void)state;
+	lease_watch_saw(&w, &r, now);
+	lease_watch_saw(&w, &(struct lease_record){0}, now + 1);
+	assert_int_equal(lease_watch_claim_ns(&w, &t, "b/1/y", true),
+		now + 1 + (60000 + LEASE_MARGIN_MS) * MS_NS);
+}
+
 int
 main(void)
 {
@@ -502,6 +539,8 @@ main(void)
 		cmocka_unit_test(a_promise_postpones_the_claim_by_the_whole_duration),
 		cmocka_unit_test(nobody_promises_while_a_claim_of_its_own_may_still_land),
 		cmocka_unit_test(the_manifest_gives_the_times_or_leaves_the_defaults),
+		cmocka_unit_test(promises_move_the_deadline_and_leave_the_doubt),
+		cmocka_unit_test(a_deleted_lease_is_waited_out_as_long_as_it_said),
 		cmocka_unit_test(a_manifest_whose_lease_cannot_be_safe_is_refused),
 	};
 

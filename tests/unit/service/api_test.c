@@ -87,7 +87,6 @@ static void
 what_comes_later_is_501_with_a_sentence(void **state)
 {
 	(void)state;
-	expect_call(API_HTTP, "GET /failsafe", 501, NULL);
 	expect_call(API_CONTROL, "POST /v1/reinit", 501, "needs cloning");
 }
 
