@@ -62,6 +62,13 @@ elector_read(struct elector *el)
 	}
 }
 
+/* A former pod of our name led: on our address there is nobody but us, and nobody to follow. */
+static bool
+former_self(const struct elector *el)
+{
+	return !el->held && !el->replaced && strcmp(el->st.holder_name, el->s->opt->pod_name) == 0;
+}
+
 static void
 publish_role(struct elector *el)
 {
@@ -71,11 +78,12 @@ publish_role(struct elector *el)
 
 	st->role = elector_mine(el) ? ELECTOR_LEAD : ELECTOR_WAIT;
 	snprintf(st->holder, sizeof(st->holder), "%.255s", el->exists ? el->object.holder : "");
-	if (st->role == ELECTOR_WAIT && *st->holder && !lease_same_pod(st->holder, el->me))
-		st->role = ELECTOR_FOLLOW;
 	slash = strchr(st->holder, '/');
 	snprintf(st->holder_name, sizeof(st->holder_name), "%.*s",
 		slash ? (int)(slash - st->holder) : 63, st->holder);
+	if (st->role == ELECTOR_WAIT && *st->holder && !lease_same_pod(st->holder, el->me) &&
+		!former_self(el))
+		st->role = ELECTOR_FOLLOW;
 	p = elector_peer_of(el, st->holder_name);
 	snprintf(st->holder_address, sizeof(st->holder_address), "%s", p ? p->address : "");
 	if (*st->holder && !*st->holder_address)

@@ -44,6 +44,15 @@ label_role(const struct elector *el)
 	return primary ? LABEL_PRIMARY : LABEL_REPLICA;
 }
 
+/* An elector that was started again under a primary: its next write says whether it still is one.
+ * If none succeeds, postgres is stopped and this state is left. */
+static bool
+label_unsure(const struct elector *el)
+{
+	return el->sv.state == FSM_PRIMARY && !el->held &&
+	       (!el->listed || lease_same_pod(el->object.holder, el->me));
+}
+
 void
 elector_label(struct elector *el)
 {
@@ -59,7 +68,8 @@ elector_label(struct elector *el)
 	struct kube_call *call;
 	struct err e;
 
-	if (el->labelling || el->labelled == role + 1 || clock_boot_ns() < el->label_again_ns)
+	if (el->labelling || el->labelled == role + 1 || label_unsure(el) ||
+		clock_boot_ns() < el->label_again_ns)
 		return;
 	r.len = (size_t)snprintf(body, sizeof(body),
 		"{\"metadata\":{\"labels\":{\"role\":\"%s\",\"cnpg.io/instanceRole\":\"%s\","

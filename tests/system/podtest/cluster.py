@@ -19,7 +19,8 @@ spec:
   postgresql:
     pg_hba: [host all all 10.77.0.0/24 trust]
 """
-BRIDGE, NODE, NET = "podgres0", "10.77.0.1", "10.77.0."
+BRIDGE, NODE, API, NET = "podgres0", "10.77.0.1", "10.77.0.2", "10.77.0."
+NOBODY = "02:00:00:00:00:01"  # an address of no network card: what is sent there is lost
 
 
 def ip(*words, check=True):
@@ -27,11 +28,12 @@ def ip(*words, check=True):
 
 
 def network():
-    """The node: a bridge with an address."""
+    """The node: a bridge with an address, and another for the API."""
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run/netns"], check=False, capture_output=True)
     os.makedirs("/run/netns", exist_ok=True)
     ip("link", "add", BRIDGE, "type", "bridge")
-    ip("addr", "add", NODE + "/24", "dev", BRIDGE)
+    for address in (NODE, API):
+        ip("addr", "add", address + "/24", "dev", BRIDGE)
     ip("link", "set", BRIDGE, "up")
 
 
@@ -51,12 +53,12 @@ class Member(Pod):
         super().__init__(test, f"{cluster.name}-{number}", port=5432, http_port=8000, **how)
         self.cluster, self.number = cluster, number
         self.address, self.link, self.netns = f"{NET}{10 + number}", f"veth{number}", f"{cluster.name}-{number}"
-        self.uid = None
+        self.uid = self.token_file = None
 
     def environment(self):
         return {**super().environment(), "POD_NAME": self.name, "CLUSTER_NAME": self.cluster.name, "POD_UID": self.uid,
                 "POD_IP": self.address, "PODGRES_COORDINATION": "kubernetes", "PODGRES_KUBE_API": self.cluster.api.url,
-                "PODGRES_KUBE_TOKEN_FILE": self.cluster.token_file, "PODGRES_KUBE_CA_FILE": self.cluster.api.ca_file,
+                "PODGRES_KUBE_TOKEN_FILE": self.token_file or self.cluster.token_file, "PODGRES_KUBE_CA_FILE": self.cluster.api.ca_file,
                 **self.cluster.env, **self.extra_env}
 
     def command(self):
@@ -88,6 +90,17 @@ class Member(Pod):
     def join(self):
         ip("link", "set", self.link, "up")
 
+    def mute(self, *addresses, on=True):
+        """What this member sends there is lost without a word; what comes from there still comes."""
+        for a in addresses:
+            words = ("lladdr", NOBODY, "nud", "permanent") if on else ()
+            ip("-n", self.netns, "neigh", "replace" if on else "del", a, *words, "dev", "eth0", check=on)
+
+    def deaf(self, on=True):
+        """What the node (API, clients) sends to this member is lost; what the member sends arrives."""
+        words = ("lladdr", NOBODY, "nud", "permanent") if on else ()
+        ip("neigh", "replace" if on else "del", self.address, *words, "dev", BRIDGE, check=on)
+
     def leads(self):
         try:
             return self.get("/primary", timeout=2).status == 200
@@ -110,7 +123,7 @@ class Cluster:
         self.members = []
         network()
         test.servers.append(self)
-        self.api = kube.start(test, real=real, host=NODE)
+        self.api = kube.start(test, real=real, host=API)
         self.api.allow(kube.POD, *kube.POD_RIGHTS)
         self.token_file = test.file("kube.token", kube.POD)
         os.chmod(self.api.ca_file, 0o644)
@@ -164,7 +177,8 @@ class Cluster:
             if not p:
                 return False
             try:
-                return int(p.psql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'")) >= n
+                return int(p.psql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming' "
+                                  "AND application_name !~ 'basebackup'")) >= n
             except Exception:
                 return False
         until(enough, seconds, f"{n} standbys stream")

@@ -344,7 +344,7 @@ class Handler(BaseHTTPRequestHandler):
             return 200, old if kind == "pods" else {"kind": "Status", "apiVersion": "v1", "metadata": {}, "status": "Success"}
 
     def serve(self):
-        url = urllib.parse.urlsplit(self.path)
+        came, url = time.monotonic(), urllib.parse.urlsplit(self.path)
         query = dict(urllib.parse.parse_qsl(url.query))
         body = self.rfile.read(int(self.headers.get("Content-Length") or 0))
         if url.path in ("/readyz", "/version"):
@@ -368,6 +368,8 @@ class Handler(BaseHTTPRequestHandler):
             status = 200
         else:
             status, found = self.write(verb, kind, (ns, name), body)
+            if kind == "leases" and verb in ("create", "update"):
+                self.fake.written.append((came, (found["spec"].get("holderIdentity") or "")))
         if fault and fault.kind == "late":
             self.hold(fault.seconds)
         if fault and fault.kind == "lost":
@@ -467,6 +469,7 @@ class KubeFake:
         self.folder, self.host, self.port, self.tls = folder, host, port, tls
         self.db, self.tokens = Objects(), {"admintoken": {"*"}, "podtoken": set()}
         self.lock, self.faults, self.requests, self.open, self.connections = threading.Lock(), [], [], set(), 0
+        self.written = []  # (when the request came, who holds the Lease by it), of each that was granted
         self.bookmark_seconds, self.watch_era, self.watches_stalled = 60.0, 0, threading.Event()
         self.closing, self.server, self.serial = threading.Event(), None, 0
         self.ca_file, self.context = os.path.join(folder, "ca.crt"), None

@@ -9,6 +9,7 @@ import threading
 import time
 
 RETRY = 0.01
+WHERE = "SELECT 'at ' || host(inet_server_addr()) || ' ' || substr(pg_walfile_name(pg_current_wal_insert_lsn()), 1, 8);"
 
 
 class Writer:
@@ -18,7 +19,7 @@ class Writer:
 
     def __init__(self, cluster, number=0, pace=0.0):
         self.cluster, self.number, self.pace = cluster, number, pace
-        self.acked = []  # (n, address, when it was sent, when the answer came)
+        self.acked = []  # (n, address, when it was sent, when the answer came, timeline)
         self.failed = []  # (when, what was said)
         self.n = 0
         self.child, self.stopping = None, threading.Event()
@@ -48,7 +49,7 @@ class Writer:
             ["setpriv", "--pdeathsig", "KILL", "psql", "-XqAt", "-v", "ON_ERROR_STOP=1", "-d", self.conninfo()],
             stdin=subprocess.PIPE, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, bufsize=0,
             env={"PATH": os.environ["PATH"], "LANG": "C.UTF-8"})
-        self.address = self.ask("SELECT 'at ' || host(inet_server_addr());", "at ", 4)[3:]
+        _, self.address, self.timeline = self.ask(WHERE, "at ", 4).split()
 
     def ask(self, sql, expect, seconds):
         self.child.stdin.write(sql.encode() + b"\n")
@@ -73,7 +74,7 @@ class Writer:
         self.n += 1
         sent = time.monotonic()
         self.ask(f"INSERT INTO acked (n, client) VALUES ({self.n}, {self.number}) RETURNING 'row ' || n;", f"row {self.n}", 3)
-        self.acked.append((self.n, self.address, sent, time.monotonic()))
+        self.acked.append((self.n, self.address, sent, time.monotonic(), self.timeline))
 
     def run(self):
         while not self.stopping.is_set():
@@ -103,7 +104,7 @@ def overlaps(writers):
     spans = {}
     for w in writers:
         at = None
-        for n, address, sent, done in w.acked:
+        for _, address, _, done, _ in w.acked:
             if at and at[0] == address:
                 at[2] = done
             else:
