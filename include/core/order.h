@@ -18,6 +18,8 @@ enum order_kind {
 
 enum order_mode { ORDER_MODE_DEFAULT, ORDER_MODE_SMART, ORDER_MODE_FAST, ORDER_MODE_IMMEDIATE };
 
+#define ORDER_ANY_LOSS INT64_MAX /* as ELECTION_ANY_LOSS */
+
 enum order_keep { ORDER_KEEP_NO, ORDER_KEEP_FULL, ORDER_KEEP_STANDALONE };
 enum order_target { ORDER_TARGET_ANY, ORDER_TARGET_PRIMARY, ORDER_TARGET_STANDBY };
 
@@ -44,6 +46,10 @@ struct order {
 			      "token" */
 	char reason[128];  /* given by the caller, "" for none */
 	char member[64];   /* of a switchover: the target; "": whoever is best */
+	/* of a promotion: past the guards against loss (tbl/election.h), never past the Lease */
+	bool force;
+	int64_t accept_loss_bytes; /* with force: so much may be lost, ELECTION_ANY_LOSS for
+				      whatever it is; -1: not given */
 	struct order_backup backup;
 };
 
@@ -78,13 +84,16 @@ int order_mode_parse(const char *text, enum order_mode *out); /* -1: no such mod
 void order_init(struct order *o, enum order_kind kind);
 /* One parameter, from the query or the body: mode (fence and restart only), reason, wait, those of
  * a backup: name, immediate, incremental, target, rate, keep; and of a hot backup: name, immediate,
- * slot, archived, lasts; and of a switchover: target.  Strict:
+ * slot, archived, lasts; of a switchover: target; of a promotion: force, acceptDataLoss.  Strict:
  * anything else is ERR_INVALID.  o->kind must be set. */
 int order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value,
 	struct err *e) MUSTCHECK;
-/* The body: nothing, or a JSON object of strings with the same names. */
+/* The body: nothing, or a JSON object with the same names; values are strings, and true, false and
+ * whole numbers stand for their text. */
 int order_json(
 	struct order *o, int64_t *wait_ms, const char *text, size_t len, struct err *e) MUSTCHECK;
+/* All parameters are there: do they go together?  ERR_INVALID. */
+int order_whole(const struct order *o, struct err *e) MUSTCHECK;
 int order_idem_key(struct order *o, const char *text, struct err *e) MUSTCHECK;
 /* Patroni's ?lag=: bytes, or with B, kB, MB, GB, TB in powers of 1024. */
 int order_lag_parse(const char *text, int64_t *out_bytes, struct err *e) MUSTCHECK;

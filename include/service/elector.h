@@ -101,6 +101,17 @@ struct elector_failsafe {
 	struct buf body;
 };
 
+/* A switchover that is asked for here or in the Lease, until it is begun or refused. */
+struct elector_switching {
+	int64_t since_ns; /* 0: none */
+	int64_t asked_ns; /* the members, last */
+	int64_t checkpoint_ns;
+	bool written; /* the checkpoint */
+	bool judged;
+	char target[64];
+	char why[200]; /* not; "" */
+};
+
 struct elector {
 	struct service *s;
 	struct kube_place place;
@@ -130,13 +141,19 @@ struct elector {
 	int64_t quiet_until_ns; /* the API asked us to wait, or a claim was refused */
 	/* orders */
 	struct elector_order order; /* number 0: none */
-	int64_t order_by_ns;
-	int64_t asked_for_ns; /* a switchover is wanted since then; 0: none */
+	int64_t order_at_ns, order_by_ns;
+	bool order_written;        /* into the Lease, for the holder */
+	int64_t order_transitions; /* of the Lease when the order was given */
+	struct elector_switching switching;
 	/* as last read from the board */
 	struct supervisor_status sv;
 	struct pg_facts pg;
-	int64_t standing_since_ns; /* holder, and yet a standby, since then */
-	int64_t choosing_since_ns; /* the Lease could be claimed since then */
+	int64_t standing_since_ns;  /* holder, and yet a standby, since then */
+	int64_t choosing_since_ns;  /* the Lease could be claimed since then */
+	enum election_reason stood; /* how the last election went for us */
+	int64_t stood_ns;           /* when; 0: never */
+	bool loss_known;
+	uint64_t loss_bytes; /* WAL that is known to be written and missing here, at that time */
 	struct elector_peer peer[ELECTOR_MEMBERS];
 	size_t peers;
 	bool peers_listed;
@@ -164,13 +181,25 @@ int64_t elector_lease_next_ns(const struct elector *el);
 bool elector_mine(const struct elector *el); /* fresh */
 
 /* elector_choice.c */
-bool elector_renews(struct elector *el);     /* postgres deserves that the Lease is kept */
-bool elector_releases(struct elector *el);   /* it is given back now */
-bool elector_news(struct elector *el);       /* to be written at once */
-bool elector_may_create(struct elector *el); /* there is no cluster yet: is it ours to make? */
+bool elector_renews(struct elector *el);        /* postgres deserves that the Lease is kept */
+bool elector_releases(struct elector *el);      /* it is given back now */
+bool elector_news(struct elector *el);          /* to be written at once */
+bool elector_may_create(struct elector *el);    /* there is no cluster yet: is it ours to make? */
+bool elector_follows(const struct elector *el); /* a standby, also one that was told to promote */
 bool elector_may_claim(struct elector *el);
+void elector_wishes(struct elector *el); /* what the next write is to say */
+
+/* elector_order.c */
+void elector_order_take(struct elector *el, const struct elector_order *o);
+void elector_order_ends(struct elector *el); /* it was carried out, or cannot be any more */
 void elector_command(struct elector *el, const char *target); /* into what is written next */
-void elector_wishes(struct elector *el);                      /* what the next write is to say */
+void elector_named(const struct elector *el, char out[64]); /* who is to be elected; "": the best */
+bool elector_command_field(const struct elector *el, const char *field, char *out, size_t size);
+/* All that can be asked have answered since then, or had their time. */
+bool elector_answered_since(const struct elector *el, int64_t since_ns);
+/* A switchover is asked for, and what came of it is to be written. */
+bool elector_judged(struct elector *el);
+void elector_wish_orders(struct elector *el); /* their answers, into what is written next */
 
 /* elector_sync.c */
 void elector_sync_begin(struct elector *el);

@@ -22,6 +22,7 @@ struct prepare {
 	struct pgdata data;
 	struct bindir bin;
 	bool has_manifest;
+	bool reinit;           /* ordered: PGDATA is replaced by a clone */
 	bool restores;         /* an interrupted restore is to be continued */
 	struct member *member; /* NULL: nobody else is there; prepare_member.h */
 };

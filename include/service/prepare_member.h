@@ -21,6 +21,8 @@ enum mark_state {
 	MARK_SWAP,   /* the clone is complete: it takes PGDATA's place */
 };
 
+#define MARK_REINIT "reinit" /* the reason when it was ordered */
+
 struct member_mark {
 	enum mark_state state;
 	char holder[256]; /* whom it is rewound to; rewinding goes on with the same only */
@@ -62,6 +64,8 @@ int member_same_holder(const struct prepare *p, struct err *e) MUSTCHECK;
 int mark_read(struct member *m, struct err *e) MUSTCHECK;
 int mark_write(
 	struct member *m, enum mark_state state, const char *reason, struct err *e) MUSTCHECK;
+/* PGDATA is to be replaced, and only because somebody ordered it: what is in it is whole. */
+bool mark_is_reinit(const struct member *m);
 int mark_clear(struct member *m, struct err *e) MUSTCHECK;
 
 /* ---- prepare_follow: does PGDATA go with the primary? ---- */
@@ -95,6 +99,11 @@ int member_rewind(struct prepare *p, struct err *e) MUSTCHECK;
 int member_clone(struct prepare *p, struct err *e) MUSTCHECK;
 /* Beside, then in PGDATA's place.  reason: "diverged", for the old folder's name. */
 int member_reclone(struct prepare *p, const char *reason, struct err *e) MUSTCHECK;
+/* An order: a clone whatever is in PGDATA.  The report's result is then "cloned"; "kept" when what
+ * is in PGDATA stays in use; else it goes on with the next run. */
+int member_reinit(struct prepare *p, struct err *e) MUSTCHECK;
+/* A clone is in place: if one was ordered, that is it. */
+void member_reinit_done(struct prepare *p);
 /* Finishes a change of places that was interrupted. */
 int member_resume_swap(struct prepare *p, struct err *e) MUSTCHECK;
 

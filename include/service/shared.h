@@ -242,7 +242,9 @@ struct supervisor_status {
 	int64_t stop_deadline_ns;
 	char ladder[96]; /* the rung we stand on: "fast, immediate in 12 s" */
 	int64_t backoff_until_ns;
-	uint64_t orphans; /* adopted zombies collected */
+	uint64_t checkpointed;      /* number of the last checkpoint that the elector asked for */
+	char checkpoint_error[160]; /* why it was not written in time; "" when it was */
+	uint64_t orphans;           /* adopted zombies collected */
 	int64_t watchdog_fired_wall_us;
 	int64_t lease_deadline_ns;                     /* the deadline the fencer watches */
 	uint32_t operations;                           /* ever; the newest are in the ring */

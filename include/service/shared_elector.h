@@ -23,7 +23,7 @@ struct elector_member {
 	char name[64], address[64]; /* of the pod; the address without a port */
 	uint32_t timeline;
 	uint64_t received_lsn, replay_lsn; /* of a primary both are its current position */
-	bool primary, ready, streaming;
+	bool primary, ready, streaming, replay_paused;
 	bool voter;      /* in the sync set of the Lease */
 	int64_t seen_ns; /* boot time of its last answer; 0: none yet */
 	char state[24];  /* of the state table */
@@ -59,6 +59,10 @@ struct elector_status {
 	uint64_t answered;    /* number of the last order that was answered */
 	uint32_t answer_kind; /* enum err_kind; ERR_NONE: it is done */
 	char answer[256];     /* why not; "" when it is done */
+	/* a switchover */
+	char heir[64], heir_address[64]; /* of the last hand-over */
+	uint64_t checkpoint;             /* one is wanted, under this number; 0: none */
+
 	bool paused;
 	/* synchronous replication */
 	bool sync;            /* the Lease has a sync set */

@@ -64,6 +64,13 @@ struct sv_drain {
 	struct loop_timer late;
 };
 
+/* A clone anew that was ordered. */
+enum sv_reinit {
+	SV_REINIT_NONE,
+	SV_REINIT_WANTED, /* each preparation is told so, until one has made the clone */
+	SV_REINIT_CLONED, /* it is there, and has to stream */
+};
+
 #define LEASE_WHOM_SIZE 328
 
 /* The Lease, when there is one: sv_lease.c. */
@@ -79,9 +86,14 @@ struct sv_lease {
 	uint64_t handed;                    /* hand-overs that were begun */
 	uint64_t used;                      /* claims that have promoted, or started a primary */
 	uint64_t asked;                     /* number of our last question */
+	/* orders to the elector */
+	bool refused;        /* the last claim that was ordered */
+	uint64_t checkpoint; /* number of the one that is being written */
+
 	int64_t asked_ns, leave_by_ns;
 	int64_t care_ns; /* when the job members runs next, boot time */
 	struct elector_order ask;
+	struct elector_order promote;   /* how the promotion that is under way was ordered */
 	char followed[LEASE_WHOM_SIZE]; /* address and holder that postgres was told to follow */
 	char synced[ELECTOR_SYNC_SIZE]; /* synchronous_standby_names that the last reload wrote */
 	int64_t sync_ns;                /* when that is tried again */
@@ -109,6 +121,7 @@ struct sv {
 	bool want_configure; /* a reload waits for the main lane */
 	bool configure_by_op;
 	bool want_prepare; /* a prepare waits for the main lane */
+	enum sv_reinit reinit;
 	bool want_promote; /* the promote file waits for the side lane */
 	bool want_space;   /* a look for space waits for the side lane */
 	int64_t prune_ns;  /* when retention is applied next, boot time */
@@ -201,6 +214,12 @@ void sv_prune_done(struct sv *sv, const struct sv_job *job, const struct job_rep
 bool sv_delete_allowed(const struct sv *sv, struct order_reply *r);
 void sv_delete_start(struct sv *sv, const struct order *o);
 
+/* sv_reinit.c */
+bool sv_reinit_allowed(const struct sv *sv, struct order_reply *r);
+void sv_reinit_start(struct sv *sv);
+void sv_reinit_prepared(struct sv *sv, const struct job_report *r); /* a preparation has ended */
+void sv_op_reinit(struct sv *sv, struct operation *op);
+
 /* sv_drain.c */
 void sv_drain_init(struct sv *sv);
 void sv_drain_begin(struct sv *sv); /* instead of ending at once */
@@ -219,11 +238,12 @@ void sv_lease_look(struct sv *sv);              /* the elector has news, or time
 bool sv_lease_known(struct sv *sv);             /* else the preparation comes later by itself */
 void sv_lease_bind(struct sv *sv);              /* postgres begins to be writable */
 void sv_lease_free(struct sv *sv);              /* nothing of it is left */
-void sv_lease_ask(struct sv *sv, enum elector_order_kind what, const char *target);
+void sv_lease_ask(struct sv *sv, const struct elector_order *o);
 enum fsm_event sv_lease_claim(struct sv *sv); /* LEASE_MINE, or NONE: the answer comes later */
 void sv_lease_end(struct sv *sv);             /* ends podgres, once the Lease was given back */
 void sv_lease_leave(struct sv *sv);
-void sv_lease_configured(struct sv *sv, bool done);             /* a reload has ended */
+void sv_lease_configured(struct sv *sv, bool done); /* a reload has ended */
+void sv_lease_checkpointed(struct sv *sv, const struct job_report *r);
 void sv_lease_cared(struct sv *sv, const struct job_report *r); /* the job members has ended */
 
 /* sv_postgres.c */
@@ -244,4 +264,6 @@ void sv_refuse(struct order_reply *r, enum err_kind kind, const char *why);
 bool sv_fenced(const struct sv *sv); /* wanted, or not yet cleared on disk */
 void sv_fence_want(struct sv *sv, bool on, const char *by, const char *reason);
 void sv_ops_update(struct sv *sv);
+void sv_op_end(struct sv *sv, struct operation *op, enum err_kind kind, const char *why);
+void sv_op_phase(struct sv *sv, struct operation *op, const char *phase);
 void sv_op_finish(struct sv *sv, enum order_kind kind, enum err_kind err, const char *why);

@@ -22,6 +22,8 @@ CLI_OPTION("mode", 0, CHOICE, mode, "", "default", "default|smart|fast|immediate
 	ON(FENCE) | ON(RESTART), "how postgres is stopped; a fence knows fast and immediate")
 CLI_OPTION("reason", 0, TEXT, reason, "", "", "TEXT", ON(FENCE),
 	"why, for whoever reads the status")
+CLI_OPTION("accept-data-loss", 0, TEXT, accept_loss, "", "", "BYTES", ON(PROMOTE),
+	"with --force: at most so many bytes of WAL may be lost, such as 16Mi; any: whatever it is")
 CLI_OPTION("name", 0, TEXT, name, "", "", "NAME", ON(BACKUP),
 	"create: the backup's name, besides its ID")
 CLI_OPTION("immediate", 0, FLAG, immediate, "", "", "", ON(BACKUP),
@@ -44,8 +46,9 @@ CLI_OPTION("cluster-name", 0, TEXT, cluster_name, "CLUSTER_NAME", "", "NAME", ON
 	"which Cluster of several in the manifest")
 CLI_OPTION("dry-run", 0, FLAG, dry_run, "", "", "", ON(BACKUP),
 	"prune, delete: only say what would go")
-CLI_OPTION("force", 0, FLAG, force, "", "", "", ON(BACKUP),
-	"delete: also what the policy, an incremental backup or the recovery window needs")
+CLI_OPTION("force", 0, FLAG, force, "", "", "", ON(BACKUP) | ON(PROMOTE),
+	"backup delete: also what the policy, an incremental backup or the recovery window needs; "
+	"promote: past the guards against loss of data, never past the Lease")
 CLI_OPTION("yes", 'y', FLAG, yes, "", "", "", ON(BACKUP), "delete: do not ask")
 CLI_OPTION("read", 0, FLAG, read, "", "", "", ON(WAL),
 	"verify: also read every segment through decompression")

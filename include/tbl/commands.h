@@ -11,7 +11,8 @@ COMMAND(RUN, "run", cmd_run, RUN, "[OPTION...]",
 COMMAND(STATUS, "status", cmd_status, LOOK, "[--json] [-v]",
 	"this instance as its manager sees it, for a person", NULL)
 COMMAND(PSQL, "psql", cmd_psql, LOOK, "[PSQL-ARG...]", "exec psql on this instance's socket", NULL)
-COMMAND(PROMOTE, "promote", cmd_order, ORDER, "", "make this standby the primary", NULL)
+COMMAND(PROMOTE, "promote", cmd_order, ORDER, "[--force --accept-data-loss=BYTES]",
+	"make this standby the primary", NULL)
 COMMAND(SWITCHOVER, "switchover", cmd_order, ORDER, "[TARGET]",
 	"hand the primary's role to another member, the best one unless it is named", NULL)
 COMMAND(FENCE, "fence", cmd_order, ORDER, "on|off [--mode immediate] [--reason TEXT]",
@@ -21,9 +22,8 @@ COMMAND(RESTART, "restart", cmd_order, ORDER, "[--mode smart|fast|immediate]",
 COMMAND(RELOAD, "reload", cmd_order, ORDER, "", "read the manifest again and reload postgres", NULL)
 COMMAND(PAUSE, "pause", cmd_order, ORDER, "on|off",
 	"keep podgres from acting by itself: no restart after a crash", NULL)
-COMMAND(REINIT, "reinit", cmd_missing, ORDER, "",
-	"throw this copy away and clone it again from another member",
-	"reinit needs cloning from another member, which this version does not have yet")
+COMMAND(REINIT, "reinit", cmd_order, ORDER, "",
+	"clone this standby anew from the primary; the former copy is kept until the next clone", NULL)
 COMMAND(BACKUP, "backup", cmd_backup, ARCHIVE,
 	"create|list|show ID|verify [ID...]|delete ID...|prune|keep ID [standalone]|unkeep ID",
 	"base backups in the archive; an ID may also be a backup's name, latest or oldest", NULL)

@@ -18,5 +18,4 @@ ORDER(BACKUP_DELETE, "backup-delete", "/v1/backups/{id}", FSM_EV_NONE, NULL)
 ORDER(HOT_START, "hot-backup", "/v1/hot-backup", FSM_EV_NONE, NULL)
 ORDER(HOT_STOP, "hot-backup-stop", "/v1/hot-backup/stop", FSM_EV_NONE, NULL)
 ORDER(HOT_ABORT, "hot-backup-abort", "/v1/hot-backup/abort", FSM_EV_NONE, NULL)
-ORDER(REINIT, "reinit", "/v1/reinit", FSM_EV_REINIT,
-	"reinit needs cloning from another member, which this version does not have yet")
+ORDER(REINIT, "reinit", "/v1/reinit", FSM_EV_REINIT, NULL)

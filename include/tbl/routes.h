@@ -38,7 +38,7 @@ ROUTE("/pg/controldata", GET, controldata, STATUS, HTTP | CONTROL, "pg_controlda
 ROUTE("/v1", GET, index, OPEN, HTTP | CONTROL, "this list")
 ROUTE("/v1/plots", GET, plots, STATUS, HTTP | CONTROL, "the last 15 minutes, a point each 5 s: WAL, lag, exposure, connections")
 /* orders and their operations */
-ROUTE("/v1/promote", POST, order, ORDER, HTTP | CONTROL, "make this standby the primary")
+ROUTE("/v1/promote", POST, order, ORDER, HTTP | CONTROL, "make this standby the primary; force, acceptDataLoss")
 ROUTE("/v1/switchover", POST, order, ORDER, HTTP | CONTROL, "hand over to another member")
 ROUTE("/v1/fence", POST, order, ORDER, HTTP | CONTROL, "stop postgres and keep it stopped")
 ROUTE("/v1/unfence", POST, order, ORDER, HTTP | CONTROL, "lift the fence")
@@ -46,7 +46,7 @@ ROUTE("/v1/restart", POST, order, ORDER, HTTP | CONTROL, "restart postgres")
 ROUTE("/v1/reload", POST, order, ORDER, HTTP | CONTROL, "read the configuration again")
 ROUTE("/v1/pause", POST, order, ORDER, HTTP | CONTROL, "leave postgres alone until resumed")
 ROUTE("/v1/resume", POST, order, ORDER, HTTP | CONTROL, "end the pause")
-ROUTE("/v1/reinit", POST, order, ORDER, HTTP | CONTROL, "clone this standby again")
+ROUTE("/v1/reinit", POST, order, ORDER, HTTP | CONTROL, "clone this standby anew from the primary")
 /* a backup held open for snapshots of volumes */
 ROUTE("/pg/mode/backup", GET, hot_backup, STATUS, HTTP | CONTROL, "the hot backup: phase, positions, label, tablespace map")
 ROUTE("/pg/mode/backup", POST | PUT | DELETE, hot_backup, ORDER, HTTP | CONTROL, "POST starts, PUT stops, DELETE gives it up; name, slot, immediate, archived, lasts")

@@ -1,5 +1,6 @@
 /*
- * cmd_order - promote, switchover, fence, restart, reload, pause: what was asked, as an order.
+ * cmd_order - promote, switchover, fence, restart, reload, pause, reinit: what was asked, as an
+ * order.
  */
 #include <stdio.h>
 #include <string.h>
@@ -11,6 +12,7 @@
 #include "core/order.h"
 
 #define ORDER_TIMEOUT_MS (300 * SEC_MS)
+#define REINIT_TIMEOUT_MS (7 * 86400 * SEC_MS) /* as long as there is something to copy */
 
 /* ---- what was asked ---- */
 
@@ -23,6 +25,7 @@ order_kind(const char *name, const struct opt_rest *rest, struct err *e)
 		enum order_kind kind;
 	} orders[] = {
 		{"promote", NULL, ORDER_PROMOTE},
+		{"reinit", NULL, ORDER_REINIT},
 		{"restart", NULL, ORDER_RESTART},
 		{"reload", NULL, ORDER_RELOAD},
 		{"fence", "on", ORDER_FENCE},
@@ -59,8 +62,15 @@ order_body(const struct cli_args *args, enum order_kind kind, const char *member
 	if (kind == ORDER_FENCE && args->mode == ORDER_MODE_SMART)
 		return err_set(e, ERR_INVALID,
 			"a fence does not wait for clients: --mode fast or immediate");
+	if (args->force != (*args->accept_loss != '\0'))
+		return err_set(e, ERR_INVALID,
+			"--force and --accept-data-loss=BYTES go together, or not at all");
 	json_init(&j, &b);
 	json_obj(&j);
+	if (args->force) {
+		json_kbool(&j, "force", true);
+		json_kstr(&j, "acceptDataLoss", args->accept_loss);
+	}
 	if (modes[args->mode])
 		json_kstr(&j, "mode", modes[args->mode]);
 	if (*args->reason)
@@ -96,6 +106,8 @@ cmd_order(int argc, char **argv)
 		snprintf(hint, sizeof(hint), PROGRAM " %s --help says how", argv[0]);
 		return command_fail(argv[0], &e, hint);
 	}
+	if (kind == ORDER_REINIT)
+		w.timeout_ms = REINIT_TIMEOUT_MS;
 	w.path = order_path((enum order_kind)kind);
 	w.body = body;
 	return order_watch_run(&w);

@@ -9,6 +9,7 @@
 #include <cJSON.h>
 
 #include "base/duration.h"
+#include "base/quantity.h"
 #include "base/suggest.h"
 
 static const struct {
@@ -117,14 +118,18 @@ order_put_wait(int64_t *wait_ms, const char *text, struct err *e)
 void
 order_init(struct order *o, enum order_kind kind)
 {
-	*o = (struct order){.kind = kind, .backup.immediate = -1, .backup.lasts_ms = ORDER_HOT_MS};
+	*o = (struct order){.kind = kind,
+		.accept_loss_bytes = -1,
+		.backup.immediate = -1,
+		.backup.lasts_ms = ORDER_HOT_MS};
 }
 
 static int
 order_unknown(const char *key, struct err *e)
 {
 	static const char *const names[] = {"mode", "reason", "wait", "name", "immediate",
-		"incremental", "target", "rate", "keep", "slot", "archived", "lasts"};
+		"incremental", "target", "rate", "keep", "slot", "archived", "lasts", "force",
+		"acceptDataLoss"};
 	const char *near = suggest_nearest(key, names, ARRAY_LEN(names));
 
 	if (near)
@@ -177,6 +182,24 @@ order_put_member(struct order *o, const char *text, struct err *e)
 	if (strspn(text, "abcdefghijklmnopqrstuvwxyz0123456789.-") == strlen(text))
 		return 0;
 	return err_set(e, ERR_INVALID, "\"%.40s\" is no name of a pod", text);
+}
+
+/* 1: no parameter of a promotion. */
+static int
+order_put_promote(struct order *o, const char *key, const char *value, struct err *e)
+{
+	if (strcmp(key, "force") == 0)
+		return order_put_bool(&o->force, key, value, e);
+	if (strcmp(key, "acceptDataLoss") != 0)
+		return 1;
+	if (strcmp(value, "any") == 0) {
+		o->accept_loss_bytes = ORDER_ANY_LOSS;
+		return 0;
+	}
+	if (quantity_bytes(value, &o->accept_loss_bytes, e) == 0)
+		return 0;
+	e->kind = ERR_INVALID;
+	return err_add(e, "%s, expected bytes such as 16777216 or 16Mi, or any", key);
 }
 
 /* 1: no parameter of a backup. */
@@ -256,20 +279,49 @@ order_param(struct order *o, int64_t *wait_ms, const char *key, const char *valu
 	}
 	if (o->kind == ORDER_SWITCHOVER && strcmp(key, "target") == 0)
 		return order_put_member(o, value, e);
+	if (o->kind == ORDER_PROMOTE) {
+		int rc = order_put_promote(o, key, value, e);
+
+		if (rc <= 0)
+			return rc;
+	}
 	return order_unknown(key, e);
+}
+
+#define ORDER_NUMBER_MAX 9007199254740992.0 /* beyond it a double skips numbers */
+
+/* What a value of JSON is as a parameter; NULL: nothing. */
+static const char *
+order_json_text(const cJSON *item, char number[32])
+{
+	double n = item->valuedouble;
+
+	if (cJSON_IsString(item))
+		return item->valuestring;
+	if (cJSON_IsBool(item))
+		return cJSON_IsTrue(item) ? "true" : "false";
+	if (!cJSON_IsNumber(item) || n < 0 || n >= ORDER_NUMBER_MAX || n != (double)(int64_t)n)
+		return NULL;
+	snprintf(number, 32, "%lld", (long long)n);
+	return number;
 }
 
 static int
 order_json_members(struct order *o, int64_t *wait_ms, const cJSON *root, struct err *e)
 {
 	const cJSON *item;
+	char number[32];
 
 	cJSON_ArrayForEach(item, root)
 	{
-		if (!cJSON_IsString(item))
-			return err_set(e, ERR_INVALID, "\"%.32s\" in the body must be a string",
+		const char *text = order_json_text(item, number);
+
+		if (!text)
+			return err_set(e, ERR_INVALID,
+				"\"%.32s\" in the body must be a string, a whole number, true or "
+				"false",
 				item->string);
-		if (order_param(o, wait_ms, item->string, item->valuestring, e) < 0)
+		if (order_param(o, wait_ms, item->string, text, e) < 0)
 			return -1;
 	}
 	return 0;
@@ -305,6 +357,16 @@ order_json(struct order *o, int64_t *wait_ms, const char *text, size_t len, stru
 		rc = err_set(e, ERR_INVALID, "the body must be a JSON object");
 	cJSON_Delete(root);
 	return rc;
+}
+
+int
+order_whole(const struct order *o, struct err *e)
+{
+	if (o->force == (o->accept_loss_bytes >= 0))
+		return 0;
+	return err_set(e, ERR_INVALID,
+		o->force ? "force needs acceptDataLoss too: how many bytes of WAL may be lost"
+			 : "acceptDataLoss without force changes nothing: give both or neither");
 }
 
 int

@@ -287,6 +287,8 @@ asked_read(struct api_call *c, struct asked *q, struct err *e)
 		return -1;
 	if (order_json(&q->order, &q->wait_ms, buf_str(body), body->len, e) < 0)
 		return -1;
+	if (order_whole(&q->order, e) < 0)
+		return -1;
 	return key ? order_idem_key(&q->order, key, e) : 0;
 }
 

@@ -8,6 +8,7 @@
  *   elector_lease   the calls about the Lease
  *   elector_choice  keep it, give it back, ask for it; what it says
  *   elector_sync    who acknowledges commits, in the Lease and in postgres
+ *   elector_order   what people ask for
  *   elector_peers   the other members
  *   elector_label     the role, where Services look
  *   elector_failsafe  a primary without the API, by the promises of the others
@@ -27,7 +28,6 @@
 
 #define TURN_MS 200
 #define DECIDE_MS 12000
-#define ORDER_MS 50000
 
 void
 elector_problem(struct elector *el, const char *hint, const char *fmt, ...)
@@ -136,7 +136,8 @@ elector_publish(struct elector *el)
 	/* What nobody acts upon, the supervisor sees when it looks next. */
 	if (told->role != st->role || told->known != st->known || told->sent_ns != st->sent_ns ||
 		told->claims != st->claims || told->handovers != st->handovers ||
-		told->answered != st->answered || strcmp(told->holder, st->holder) != 0 ||
+		told->checkpoint != st->checkpoint || told->answered != st->answered ||
+		strcmp(told->holder, st->holder) != 0 ||
 		strcmp(told->holder_address, st->holder_address) != 0 ||
 		strcmp(told->sync_names, st->sync_names) != 0)
 		service_poke(el->s);
@@ -159,26 +160,6 @@ elector_forget(struct elector *el)
 	log_warning("the Lease is not ours any more");
 	el->held = el->st.giving = false;
 	lease_holder_done(&el->holder);
-}
-
-static void
-elector_order_ends(struct elector *el)
-{
-	if (el->order.number == 0)
-		return;
-	if (elector_mine(el) && el->order.what == ELECTOR_ORDER_PROMOTE)
-		el->st.answer[0] = '\0';
-	else if (strstr(el->object.command, "\"refused\""))
-		snprintf(el->st.answer, sizeof(el->st.answer), "the primary refused: %.200s",
-			el->object.command);
-	else if (clock_boot_ns() > el->order_by_ns)
-		snprintf(el->st.answer, sizeof(el->st.answer),
-			"the Lease did not become free in time");
-	else
-		return;
-	el->st.answered = el->order.number;
-	el->st.answer_kind = el->st.answer[0] ? ERR_STATE : ERR_NONE;
-	el->order.number = 0;
 }
 
 void
@@ -216,13 +197,8 @@ elector_on_msg(struct service *s, const struct channel_msg *msg)
 	struct elector *el = s->arg;
 	struct elector_order o;
 
-	if (msg->type == MSG_ELECT && channel_body(msg, &o, sizeof(o))) {
-		o.target[sizeof(o.target) - 1] = '\0';
-		el->order = o;
-		el->order_by_ns = clock_boot_ns() + ORDER_MS * MS_NS;
-		el->st.answer[0] = '\0';
-		el->holder.next_ns = 0; /* what a holder answers stands in its next write */
-	}
+	if (msg->type == MSG_ELECT && channel_body(msg, &o, sizeof(o)))
+		elector_order_take(el, &o);
 	if (msg->type == MSG_PROMISE)
 		elector_failsafe_asked(el, msg);
 	elector_turn(el);

@@ -17,8 +17,6 @@
 #define STANDING_MS 30000  /* a standby that holds the Lease gives it back */
 #define EMPTY_MS 20000 /* others may have data: the first in the list makes the cluster at once */
 #define MEMBERS_BYTES (ELECTOR_MEMBERS * 68)
-#define ANSWERS_MS 700                       /* for the answers of the others */
-#define SWITCH_LAG_BYTES (INT64_C(16) << 20) /* a switchover that would wait longer is refused */
 
 static bool
 has_data(const struct elector *el)
@@ -87,152 +85,6 @@ elector_renews(struct elector *el)
 	return !standing || now - el->standing_since_ns < STANDING_MS * MS_NS;
 }
 
-/* ---- orders in the Lease ---- */
-
-static bool
-command_field(const struct elector *el, const char *field, char *out, size_t size)
-{
-	const char *text = el->object.command;
-	struct jsonscan_span v;
-
-	return *text && kube_json_find(kube_json_span(text, strlen(text)), field, &v) &&
-	       kube_json_text(&v, out, size);
-}
-
-void
-elector_command(struct elector *el, const char *target)
-{
-	snprintf(el->wanted.command, sizeof(el->wanted.command),
-		"{\"what\":\"switchover\",\"target\":\"%s\",\"by\":\"%s\"}", target,
-		el->s->opt->pod_name);
-}
-
-static const char *
-switch_obstacle(struct elector *el, const char *target)
-{
-	const struct elector_peer *p = elector_peer_of(el, target);
-
-	if (strcmp(target, el->s->opt->pod_name) == 0)
-		return "it is the primary already";
-	if (!p)
-		return "no such member is known";
-	if (!p->facts.reachable)
-		return "the member does not answer";
-	if (!p->facts.replaying || !p->seen.streaming)
-		return "the member does not stream";
-	if (p->facts.system_id != el->sv.plan.system_id)
-		return "the member is of another cluster";
-	if (p->facts.fenced)
-		return "the member is fenced";
-	if (elector_sync_obstacle(el, p))
-		return elector_sync_obstacle(el, p);
-	if (el->pg.current_lsn > p->facts.received_lsn + SWITCH_LAG_BYTES)
-		return "the member is too far behind";
-	return NULL;
-}
-
-/* Whoever is best by what the others say of themselves; false: nobody. */
-static bool
-switch_best(struct elector *el, char out[64])
-{
-	const struct elector_peer *best = NULL;
-
-	for (size_t i = 0; i < el->peers; i++) {
-		const struct elector_peer *p = &el->peer[i];
-
-		if (!switch_obstacle(el, p->name) &&
-			(!best || p->facts.received_lsn > best->facts.received_lsn))
-			best = p;
-	}
-	if (best)
-		snprintf(out, 64, "%s", best->name);
-	return best != NULL;
-}
-
-/* The supervisor is asked to stop postgres; then the Lease is given back. */
-static void
-begin_handover(struct elector *el, const char *target)
-{
-	log_info("switchover", F_STR("target", target));
-	el->st.giving = true;
-	el->st.handovers++;
-}
-
-/* The holder answers a switchover that stands in the Lease, or was ordered here. */
-static void
-wish_command(struct elector *el)
-{
-	char target[64] = "", refused[16];
-	const char *why;
-
-	if (!el->object.command[0] || el->st.giving || el->sv.state != FSM_PRIMARY)
-		return;
-	if (command_field(el, "refused", refused, sizeof(refused)) ||
-		!command_field(el, "target", target, sizeof(target))) {
-		el->wanted.command[0] = '\0';
-		return;
-	}
-	why = switch_obstacle(el, target);
-	if (!why) {
-		begin_handover(el, target);
-		return;
-	}
-	log_warning("switchover refused", F_STR("target", target), F_STR("reason", why));
-	snprintf(el->wanted.command, sizeof(el->wanted.command),
-		"{\"refused\":\"yes\",\"target\":\"%s\",\"why\":\"%s\"}", target, why);
-}
-
-static void
-wish_order(struct elector *el)
-{
-	char target[64];
-	const char *why;
-
-	if (el->order.number == 0 || el->sv.state != FSM_PRIMARY || el->st.giving)
-		return;
-	snprintf(target, sizeof(target), "%s", el->order.target);
-	why = *target                   ? switch_obstacle(el, target)
-	      : switch_best(el, target) ? NULL
-					: "no member could take over: none streams without lag";
-	el->st.answered = el->order.number;
-	el->st.answer_kind = why ? ERR_STATE : ERR_NONE;
-	snprintf(el->st.answer, sizeof(el->st.answer), "%s%s%s", target, why && *target ? ": " : "",
-		why ? why : "");
-	el->order.number = 0;
-	if (why)
-		return;
-	el->st.answer[0] = '\0';
-	begin_handover(el, target);
-	elector_command(el, target);
-}
-
-/* All that can be asked have answered since then, or had their time.  Whose Lease it was is not
- * waited for: it has stopped, or is gone, and would not be chosen. */
-static bool
-answered_since(const struct elector *el, int64_t since_ns)
-{
-	for (size_t i = 0; i < el->peers; i++)
-		if (el->peer[i].asked_ns < since_ns && !elector_peer_is_self(el, &el->peer[i]) &&
-			strcmp(el->peer[i].name, el->last_holder) != 0)
-			return clock_boot_ns() - since_ns > ANSWERS_MS * MS_NS;
-	return true;
-}
-
-/* A switchover is judged by what the members say after it was asked for. */
-static bool
-judged(struct elector *el)
-{
-	if (el->order.number == 0 && !el->object.command[0]) {
-		el->asked_for_ns = 0;
-		return false;
-	}
-	if (!el->asked_for_ns) {
-		el->asked_for_ns = clock_boot_ns();
-		elector_peers_ask(el);
-	}
-	return answered_since(el, el->asked_for_ns);
-}
-
 static void
 members_text(const struct elector *el, char *out, size_t size)
 {
@@ -257,8 +109,6 @@ members_changed(const struct elector *el)
 bool
 elector_news(struct elector *el)
 {
-	char refused[16];
-
 	if (el->sv.state != FSM_PRIMARY || el->st.giving)
 		return false;
 	if (members_changed(el) || elector_sync_news(el))
@@ -266,8 +116,7 @@ elector_news(struct elector *el)
 	if (el->sv.plan.system_id &&
 		(!el->object.system_id || el->sv.plan.timeline > el->object.timeline))
 		return true;
-	return judged(el) &&
-	       (el->order.number != 0 || !command_field(el, "refused", refused, sizeof(refused)));
+	return elector_judged(el);
 }
 
 /* ---- what is written ---- */
@@ -313,10 +162,7 @@ elector_wishes(struct elector *el)
 	elector_sync_wish(el);
 	if (el->sv.state == FSM_PRIMARY && el->pg.known && el->pg.timeline == w->timeline)
 		w->primary_lsn = el->pg.current_lsn;
-	if (judged(el)) {
-		wish_order(el);
-		wish_command(el);
-	}
+	elector_wish_orders(el);
 }
 
 /* ---- not held ---- */
@@ -336,6 +182,12 @@ supervisor_ready(const struct elector *el)
 	return clock_boot_ns() - board_beat_ns(el->s->board, SERVICE_SUPERVISOR) <
 		       SUPERVISOR_MS * MS_NS &&
 	       !el->sv.stopping && !el->sv.fenced && !el->sv.paused && !el->replaced;
+}
+
+bool
+elector_follows(const struct elector *el)
+{
+	return el->sv.state == FSM_STANDBY || el->sv.state == FSM_CLAIM;
 }
 
 /* Nobody else could know of a cluster: all answered, and none has data. */
@@ -379,7 +231,7 @@ answers_are_in(struct elector *el)
 		el->choosing_since_ns = clock_boot_ns();
 		elector_peers_ask(el);
 	}
-	return answered_since(el, el->choosing_since_ns);
+	return elector_answered_since(el, el->choosing_since_ns);
 }
 
 static size_t
@@ -466,6 +318,7 @@ choose(struct elector *el, size_t me, const char *target)
 	e.member_count = listed_members(el, names, list);
 	if (e.member_count)
 		e.member_names = list;
+	el->loss_known = election_loss(&e, me, &el->loss_bytes);
 	return election_may_claim(&e, me);
 }
 
@@ -478,7 +331,8 @@ stands(struct elector *el, const char *target)
 
 	if (me == el->peers || !answers_are_in(el))
 		return false;
-	why = choose(el, me, target);
+	why = el->stood = choose(el, me, target);
+	el->stood_ns = clock_boot_ns();
 	if (why == ELECTION_OK)
 		return true;
 	elector_problem(el, "", "not a candidate: %s", election_reason_sentence(why));
@@ -494,7 +348,7 @@ elector_may_create(struct elector *el)
 
 	if (never)
 		return may_begin(el);
-	return supervisor_ready(el) && el->sv.state == FSM_STANDBY && clock_boot_ns() >= from &&
+	return supervisor_ready(el) && elector_follows(el) && clock_boot_ns() >= from &&
 	       stands(el, "") && !elector_failsafe_bars(el);
 }
 
@@ -529,9 +383,9 @@ elector_may_claim(struct elector *el)
 		       may_begin(el);
 	if (lease_same_pod(el->object.holder, el->me) || strcmp(el->object.holder, el->me) == 0)
 		return may_take_up(el);
-	(void)command_field(el, "target", target, sizeof(target));
+	elector_named(el, target);
 	named = !*target || strcmp(target, el->s->opt->pod_name) == 0;
-	return supervisor_ready(el) && el->sv.state == FSM_STANDBY &&
+	return supervisor_ready(el) && elector_follows(el) &&
 	       clock_boot_ns() >= lease_watch_claim_ns(&el->watch, &el->times, el->me, named) &&
 	       stands(el, target);
 }

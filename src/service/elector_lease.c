@@ -175,6 +175,8 @@ lease_done_ok(struct elector *el, enum elector_call call, const struct kube_answ
 			lease_holder_sees(&el->holder, lease_sight(el), now);
 		break;
 	case ELECTOR_COMMAND:
+		el->order_written = true;
+		break;
 	case ELECTOR_NONE:
 		break;
 	}

@@ -281,7 +281,10 @@ peer_read(struct elector_peer *p)
 	m->ready = status_true(p, "ready");
 	p->promised = status_true(p, "lease.failsafe.promised");
 	m->streaming = status_true(p, "isWalReceiverActive");
-	f->replaying = !m->primary && strcmp(m->state, "standby") == 0 && f->lsn_known;
+	m->replay_paused = status_true(p, "replayPaused");
+	f->replaying = !m->primary && f->lsn_known &&
+		       (strcmp(m->state, fsm_state_text(FSM_STANDBY)) == 0 ||
+			       strcmp(m->state, fsm_state_text(FSM_CLAIM)) == 0);
 	m->timeline = f->timeline;
 	m->received_lsn = f->received_lsn;
 	m->replay_lsn = f->replayed_lsn;
@@ -363,10 +366,10 @@ peer_self(struct elector *el, struct elector_peer *p)
 	f->fenced = el->sv.fenced;
 	p->measured_ns = pg->known ? pg->query_ok_ns : 0;
 	p->local_replayed = pg->known && pg->local_replayed;
-	f->replaying =
-		recovery && el->sv.state == FSM_STANDBY && el->sv.pg_phase == PG_PHASE_ACCEPTING;
+	f->replaying = recovery && elector_follows(el) && el->sv.pg_phase == PG_PHASE_ACCEPTING;
 	p->seen.primary = el->sv.state == FSM_PRIMARY;
 	p->seen.streaming = pg->receiver_active;
+	p->seen.replay_paused = pg->replay_paused;
 	p->seen.ready = el->sv.pg_phase == PG_PHASE_ACCEPTING;
 	p->seen.timeline = f->timeline;
 	p->seen.received_lsn = f->received_lsn;

@@ -232,6 +232,7 @@ job_prepare_main(struct job *j, struct err *e)
 	shared_read(j->board, SEC_PLAN, old);
 	p->j = j;
 	p->opt = j->opt;
+	p->reinit = j->argc > 0 && strcmp(j->argv[0], "reinit") == 0;
 	p->plan.generation = old->generation + 1;
 	rc = prepare_all(p, old, e);
 	if (rc == 0)

@@ -95,6 +95,12 @@ mark_write(struct member *m, enum mark_state state, const char *reason, struct e
 	return file_write(m->mark_file, text, (size_t)n, 0600, e);
 }
 
+bool
+mark_is_reinit(const struct member *m)
+{
+	return m->mark.state == MARK_CLONE && strcmp(m->mark.reason, MARK_REINIT) == 0;
+}
+
 int
 mark_clear(struct member *m, struct err *e)
 {

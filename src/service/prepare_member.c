@@ -33,6 +33,7 @@ int
 member_begin(struct prepare *p, struct err *e)
 {
 	struct member *m;
+	bool marked;
 
 	if (!member_on(p->opt))
 		return 0;
@@ -50,7 +51,14 @@ member_begin(struct prepare *p, struct err *e)
 		.application = p->opt->pod_name};
 	/* A restore is for whoever makes the cluster. */
 	p->restores = p->restores && m->el.role == ELECTOR_LEAD && m->el.system_id == 0;
-	return mark_read(m, e) < 0 ? -1 : member_resume_swap(p, e);
+	if (mark_read(m, e) < 0)
+		return -1;
+	marked = m->mark.state != MARK_NONE;
+	if (member_resume_swap(p, e) < 0)
+		return -1;
+	if (marked && m->mark.state == MARK_NONE)
+		member_reinit_done(p);
+	return 0;
 }
 
 void
@@ -195,6 +203,8 @@ member_mend(struct prepare *p, struct err *e)
 {
 	const struct member *m = p->member;
 
+	if (m && p->reinit)
+		return member_reinit(p, e);
 	if (!m || m->mark.state == MARK_NONE || m->el.role != ELECTOR_FOLLOW)
 		return -1;
 	prepare_warn(p, "it is cloned anew, because it was left half done: %s", e->msg);
@@ -252,6 +262,8 @@ prepare_member(struct prepare *p, struct err *e)
 {
 	if (!p->member)
 		return 0;
+	if (p->reinit || mark_is_reinit(p->member))
+		return member_reinit(p, e);
 	if (check_system(p, e) < 0)
 		return -1;
 	switch (p->member->el.role) {

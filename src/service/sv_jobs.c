@@ -249,6 +249,7 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 	}
 	switch (was.id) {
 	case JOB_PREPARE:
+		sv_reinit_prepared(sv, &r);
 		sv_prepared(sv, &r);
 		break;
 	case JOB_CONFIGURE:
@@ -274,6 +275,9 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 		break;
 	case JOB_MEMBERS:
 		sv_lease_cared(sv, &r);
+		break;
+	case JOB_CHECKPOINT:
+		sv_lease_checkpointed(sv, &r);
 		break;
 	case JOB_NONE:
 	case JOBS:
@@ -352,7 +356,8 @@ sv_job_prepare(struct sv *sv)
 		return;
 	}
 	if (sv_lease_known(sv))
-		sv_job_start(sv, SV_MAIN, JOB_PREPARE, NULL, 0);
+		sv_job_start(sv, SV_MAIN, JOB_PREPARE, (const char *[]){"reinit"},
+			sv->reinit == SV_REINIT_WANTED);
 }
 
 void

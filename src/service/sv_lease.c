@@ -170,10 +170,33 @@ lease_answer(struct sv *sv)
 
 	if (sv->st.state != FSM_CLAIM || sv_lease_fresh(sv))
 		return;
-	if (l->el.answered >= l->asked && *l->el.answer)
+	l->refused = l->el.answered >= l->asked && *l->el.answer;
+	if (l->refused)
 		sv_event(sv, FSM_EV_LEASE_REFUSED, l->el.answer);
 	else if (clock_boot_ns() > l->asked_ns + LEASE_CLAIM_MS * MS_NS)
 		sv_event(sv, FSM_EV_LEASE_REFUSED, "nobody answered in time");
+}
+
+/* The elector considers a switchover: what is dirty is written while clients go on. */
+static void
+lease_checkpoint(struct sv *sv)
+{
+	struct sv_lease *l = &sv->lease;
+
+	if (!l->el.checkpoint || l->el.checkpoint == l->checkpoint || sv->job[SV_SIDE].proc ||
+		sv->st.state != FSM_PRIMARY)
+		return;
+	l->checkpoint = l->el.checkpoint;
+	sv_job_start(sv, SV_SIDE, JOB_CHECKPOINT, NULL, 0);
+}
+
+void
+sv_lease_checkpointed(struct sv *sv, const struct job_report *r)
+{
+	sv->st.checkpointed = sv->lease.checkpoint;
+	snprintf(sv->st.checkpoint_error, sizeof(sv->st.checkpoint_error), "%.159s",
+		r->outcome == JOB_OUT_OK ? "" : r->error);
+	sv_publish(sv);
 }
 
 /* The elector has found somebody who goes on from here. */
@@ -297,6 +320,7 @@ sv_lease_look(struct sv *sv)
 	lease_begin(sv);
 	lease_promote(sv);
 	lease_answer(sv);
+	lease_checkpoint(sv);
 	lease_hand_over(sv);
 	lease_follow(sv);
 	lease_diverged(sv);
@@ -330,13 +354,13 @@ sv_lease_known(struct sv *sv)
 }
 
 void
-sv_lease_ask(struct sv *sv, enum elector_order_kind what, const char *target)
+sv_lease_ask(struct sv *sv, const struct elector_order *o)
 {
 	struct channel_msg msg;
 
 	sv->lease.asked_ns = clock_boot_ns();
-	sv->lease.ask = (struct elector_order){.number = ++sv->lease.asked, .what = what};
-	snprintf(sv->lease.ask.target, sizeof(sv->lease.ask.target), "%s", target);
+	sv->lease.ask = *o;
+	sv->lease.ask.number = ++sv->lease.asked;
 	channel_msg_init(&msg, MSG_ELECT, 0, &sv->lease.ask, sizeof(sv->lease.ask));
 	sv_tell(sv, SERVICE_ELECTOR, &msg);
 }
@@ -348,7 +372,9 @@ sv_lease_claim(struct sv *sv)
 		sv->lease.used = sv->lease.el.claims;
 		return FSM_EV_LEASE_MINE;
 	}
-	sv_lease_ask(sv, ELECTOR_ORDER_PROMOTE, "");
+	sv->lease.promote.what = ELECTOR_ORDER_PROMOTE;
+	sv_lease_ask(sv, &sv->lease.promote);
+	sv->lease.promote = (struct elector_order){0}; /* the next one is not forced by it */
 	return FSM_EV_NONE;
 }
 

@@ -16,7 +16,7 @@
 
 /* ---- operations ---- */
 
-static void
+void
 sv_op_end(struct sv *sv, struct operation *op, enum err_kind kind, const char *why)
 {
 	op->state = kind == ERR_NONE ? OP_DONE : OP_FAILED;
@@ -54,6 +54,15 @@ sv_op_new(struct sv *sv, const struct order *o)
 	return op;
 }
 
+static bool
+sv_op_runs(const struct sv *sv, enum order_kind kind)
+{
+	for (int i = 0; i < SHARED_OPERATIONS; i++)
+		if (sv->st.operation[i].state == OP_RUNNING && sv->st.operation[i].kind == kind)
+			return true;
+	return false;
+}
+
 void
 sv_op_finish(struct sv *sv, enum order_kind kind, enum err_kind err, const char *why)
 {
@@ -62,7 +71,7 @@ sv_op_finish(struct sv *sv, enum order_kind kind, enum err_kind err, const char 
 			sv_op_end(sv, &sv->st.operation[i], err, why);
 }
 
-static void
+void
 sv_op_phase(struct sv *sv, struct operation *op, const char *phase)
 {
 	if (strncmp(op->phase, phase, sizeof(op->phase) - 1) == 0)
@@ -105,7 +114,8 @@ sv_op_promote(struct sv *sv, struct operation *op)
 		sv_op_phase(sv, op, fsm_state_text((enum fsm_state)sv->st.state));
 		break;
 	default:
-		sv_op_end(sv, op, ERR_FAILED, sv->st.reason);
+		sv_op_end(sv, op, sv->lease.refused ? ERR_STATE : ERR_FAILED,
+			sv->lease.refused ? sv->lease.el.answer : sv->st.reason);
 	}
 }
 
@@ -156,6 +166,8 @@ sv_ops_update(struct sv *sv)
 			sv_op_promote(sv, op);
 		else if (op->kind == ORDER_SWITCHOVER)
 			sv_op_switchover(sv, op);
+		else if (op->kind == ORDER_REINIT)
+			sv_op_reinit(sv, op);
 		else if (op->kind == ORDER_RESTART)
 			sv_op_restart(sv, op, sv->op_mark[i]);
 	}
@@ -252,6 +264,13 @@ sv_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 		return sv_delete_allowed(sv, r);
 	if (kind == ORDER_HOT_STOP || kind == ORDER_HOT_ABORT)
 		return sv_hot_allowed(sv, o, r);
+	if (kind == ORDER_REINIT && !sv_reinit_allowed(sv, r))
+		return false;
+	if ((kind == ORDER_SWITCHOVER || kind == ORDER_PROMOTE) &&
+		(sv_op_runs(sv, ORDER_SWITCHOVER) || sv_op_runs(sv, ORDER_PROMOTE))) {
+		sv_refuse(r, ERR_STATE, "a switchover or a promotion is under way");
+		return false;
+	}
 	if (kind == ORDER_SWITCHOVER && !sv_lease_on(sv)) {
 		sv_refuse(r, ERR_STATE,
 			"a lone instance has nobody to hand over to: see --coordination");
@@ -274,6 +293,15 @@ sv_pause(struct sv *sv, bool on)
 	/* What ended during the pause starts now. */
 	if (!on && !sv->pg && !sv->job[SV_MAIN].proc && sv->retry.at_ns == CLOCK_NEVER)
 		sv_event(sv, FSM_EV_RETRY, NULL);
+}
+
+static void
+sv_switchover(struct sv *sv, const struct order *o)
+{
+	struct elector_order ask = {.what = ELECTOR_ORDER_SWITCHOVER};
+
+	snprintf(ask.target, sizeof(ask.target), "%.63s", o->member);
+	sv_lease_ask(sv, &ask);
 }
 
 static void
@@ -304,6 +332,8 @@ sv_do(struct sv *sv, const struct order *o)
 			sv_pg_stop(sv, LADDER_QUIT);
 		break;
 	case ORDER_PROMOTE:
+		sv->lease.promote = (struct elector_order){
+			.force = o->force, .accept_loss_bytes = o->accept_loss_bytes};
 		sv_event(sv, FSM_EV_PROMOTE, NULL);
 		break;
 	case ORDER_BACKUP:
@@ -318,9 +348,11 @@ sv_do(struct sv *sv, const struct order *o)
 		sv_hot_end(sv, o->kind == ORDER_HOT_STOP);
 		break;
 	case ORDER_SWITCHOVER:
-		sv_lease_ask(sv, ELECTOR_ORDER_SWITCHOVER, o->member);
+		sv_switchover(sv, o);
 		break;
 	case ORDER_REINIT:
+		sv_reinit_start(sv);
+		break;
 	case ORDER_KINDS:
 		break;
 	}

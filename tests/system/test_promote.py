@@ -59,11 +59,11 @@ def test_promote_of_a_fenced_one_is_409(t):
 
 
 @test(seconds=60)
-def test_what_comes_later_answers_501(t):
+def test_what_a_lone_instance_cannot_do_is_409_with_a_sentence(t):
     p = t.started()
     a = p.post("/v1/reinit")
-    eq(a.status, 501, "POST /v1/reinit")
-    ok(len(a.json()["error"]["message"]) > 20, "a sentence")
+    eq(a.status, 409, "POST /v1/reinit")
+    ok("a primary is never cloned anew" in a.json()["error"]["message"], a.text)
     a = p.post("/v1/switchover")
     eq(a.status, 409, "POST /v1/switchover to one that is alone")
     ok("nobody to hand over to" in a.json()["error"]["message"], a.text)

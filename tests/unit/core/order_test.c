@@ -39,7 +39,7 @@ every_order_has_its_words_and_its_path(void **state)
 		assert_true(order_event((enum order_kind)i) <= FSM_EV_NONE);
 	}
 	assert_null(order_brings(ORDER_PROMOTE));
-	assert_non_null(order_brings(ORDER_REINIT));
+	assert_null(order_brings(ORDER_REINIT));
 }
 
 static void
@@ -76,13 +76,61 @@ mode_reason_and_wait_are_read(void **state)
 }
 
 static void
+a_forced_promotion_says_what_may_be_lost(void **state)
+{
+	struct order o;
+	int64_t wait_ms;
+	struct err e;
+
+	(void)state;
+	order_init(&o, ORDER_PROMOTE);
+	assert_int_equal(order_whole(&o, &e), 0);
+	assert_int_equal(read_json(ORDER_PROMOTE, "{\"force\":true,\"acceptDataLoss\":\"16Mi\"}",
+				 &o, &wait_ms, &e),
+		0);
+	assert_true(o.force);
+	assert_int_equal(o.accept_loss_bytes, 16777216);
+	assert_int_equal(order_whole(&o, &e), 0);
+	assert_int_equal(read_json(ORDER_PROMOTE, "{\"force\":\"true\",\"acceptDataLoss\":0}", &o,
+				 &wait_ms, &e),
+		0);
+	assert_int_equal(o.accept_loss_bytes, 0);
+	assert_int_equal(order_whole(&o, &e), 0);
+	assert_int_equal(
+		read_json(ORDER_PROMOTE, "{\"acceptDataLoss\":\"any\"}", &o, &wait_ms, &e), 0);
+	assert_true(o.accept_loss_bytes == ORDER_ANY_LOSS);
+}
+
+static void
+force_and_what_may_be_lost_go_together(void **state)
+{
+	struct order o;
+	struct err e = {0};
+
+	(void)state;
+	order_init(&o, ORDER_PROMOTE);
+	o.force = true;
+	assert_int_equal(order_whole(&o, &e), -1);
+	assert_non_null(strstr(e.msg, "force needs acceptDataLoss"));
+	order_init(&o, ORDER_PROMOTE);
+	o.accept_loss_bytes = 5;
+	assert_int_equal(order_whole(&o, &e), -1);
+	assert_non_null(strstr(e.msg, "without force"));
+	refused(ORDER_PROMOTE, "{\"acceptDataLoss\":\"much\"}", "16Mi, or any");
+	refused(ORDER_PROMOTE, "{\"acceptDataLoss\":-1}", "whole number");
+	refused(ORDER_RESTART, "{\"force\":true}", "force");
+}
+
+static void
 anything_else_in_the_body_is_refused_by_name(void **state)
 {
 	(void)state;
 	refused(ORDER_FENCE, "{\"modus\":\"fast\"}", "modus");
 	refused(ORDER_FENCE, "{\"mod\":\"fast\"}", "did you mean mode");
 	refused(ORDER_FENCE, "{\"mode\":\"quick\"}", "smart, fast or immediate");
-	refused(ORDER_FENCE, "{\"mode\":1}", "\"mode\" in the body must be a string");
+	refused(ORDER_FENCE, "{\"mode\":1}", "mode \"1\" is not known");
+	refused(ORDER_FENCE, "{\"mode\":1.5}", "must be a string, a whole number");
+	refused(ORDER_FENCE, "{\"mode\":null}", "must be a string, a whole number");
 	refused(ORDER_PROMOTE, "{\"mode\":\"fast\"}", "promote takes no mode");
 	refused(ORDER_FENCE, "{\"wait\":\"soon\"}", "wait: ");
 	refused(ORDER_FENCE, "{\"wait\":\"2h\"}", "longer than an hour");
@@ -178,6 +226,8 @@ main(void)
 		cmocka_unit_test(every_order_has_its_words_and_its_path),
 		cmocka_unit_test(an_empty_body_is_an_order_without_wishes),
 		cmocka_unit_test(mode_reason_and_wait_are_read),
+		cmocka_unit_test(a_forced_promotion_says_what_may_be_lost),
+		cmocka_unit_test(force_and_what_may_be_lost_go_together),
 		cmocka_unit_test(anything_else_in_the_body_is_refused_by_name),
 		cmocka_unit_test(texts_that_do_not_fit_are_refused_not_cut),
 		cmocka_unit_test(how_a_backup_is_wanted_is_read_strictly),

@@ -84,13 +84,6 @@ wrong_methods_are_405_and_name_the_right_ones(void **state)
 }
 
 static void
-what_comes_later_is_501_with_a_sentence(void **state)
-{
-	(void)state;
-	expect_call(API_CONTROL, "POST /v1/reinit", 501, "needs cloning");
-}
-
-static void
 metrics_answer_before_there_is_anything(void **state)
 {
 	(void)state;
