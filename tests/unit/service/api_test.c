@@ -558,7 +558,6 @@ main(void)
 		TEST(head_answers_as_get_without_a_body),
 		TEST(unknown_paths_are_404_on_every_listener),
 		TEST(wrong_methods_are_405_and_name_the_right_ones),
-		TEST(what_comes_later_is_501_with_a_sentence),
 		TEST(metrics_answer_before_there_is_anything),
 		TEST(the_index_lists_the_paths),
 		TEST(the_page_is_for_people_and_allows_itself_alone),
