@@ -206,6 +206,12 @@ $(BUILD)/bench/haclient: $(BUILD)/tests/bench/haclient.o
 	$(call say,LINK)
 	$(Q)$(CC) $(CFLAGS_ALL) $(LDFLAGS_ALL) -o $@ $< -lpq
 
+.PHONY: test-kube
+test-kube: all tools ## the tests of Lease and cluster with a real kube-apiserver and etcd; it is built once, which takes long
+	scripts/setup run test kube
+	[ -x "$$PODGRES_KUBE_APISERVER" ] || scripts/kube-apiserver
+	tests/system/run --bin $(BUILD)/podgres $(if $(K),$(K),kube_ ha. ha_)
+
 # ---- tools of the system tests: tests/system/NAME.c ----
 
 TOOL_SRC := $(sort $(wildcard tests/system/*.c))

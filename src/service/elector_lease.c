@@ -16,6 +16,7 @@
 #define LIST_MS 5000
 #define SILENCE_MS 90000 /* of a watch: the server sends bookmarks about each minute */
 #define RETRY_MS 1000
+#define LEASE_RIGHTS "give the service account get, list, watch, create and update of leases"
 #define NEWS_MS 100 /* between two writes that do not wait for the next renewal */
 
 static const char *const call_names[] = {"", "read the Lease", "create the Lease",
@@ -116,7 +117,8 @@ lease_on_event(void *arg, const struct kube_event *ev)
 		el->st.read_ns = ev->seen_ns;
 		break;
 	case KUBE_LOST:
-		elector_problem(el, "", "the watch of the Lease ended: %s", ev->message);
+		elector_problem(el, ev->outcome == KUBE_FORBIDDEN ? LEASE_RIGHTS : "",
+			"the watch of the Lease ended: %s", ev->message);
 		break;
 	}
 	/* Events may be older than our last write: what they show is looked up before it counts. */
@@ -195,10 +197,7 @@ lease_done_badly(struct elector *el, enum elector_call call, const struct kube_a
 		lease_watch_claim_ends(&el->watch, known);
 	if (a->outcome != KUBE_CONFLICT && a->outcome != KUBE_EXISTS &&
 		a->outcome != KUBE_NOT_FOUND)
-		elector_problem(el,
-			a->outcome == KUBE_FORBIDDEN ? "give the service account get, list, watch, "
-						       "create and update of leases"
-						     : "",
+		elector_problem(el, a->outcome == KUBE_FORBIDDEN ? LEASE_RIGHTS : "",
 			"cannot %s: %s%s%s", call_names[call], kube_outcome_meaning(a->outcome),
 			*a->message ? ": " : "", a->message);
 	if (el->held && a->outcome == KUBE_NOT_FOUND && call == ELECTOR_GET)
