@@ -165,6 +165,11 @@ struct elector {
 	bool labelling;
 	int64_t label_again_ns;
 	struct elector_failsafe failsafe;
+	struct {                 /* elector_pause.c */
+		uint64_t number; /* of the order; 0: none */
+		bool on;
+		int64_t by_ns;
+	} pause;
 	struct elector_status st;
 	struct elector_status told; /* as it was published last */
 };
@@ -241,6 +246,12 @@ void elector_failsafe_saw(struct elector *el, bool ours); /* ours: an answer to 
 void elector_failsafe_asked(struct elector *el, const struct channel_msg *msg);
 bool elector_failsafe_bars(struct elector *el); /* no Lease is there: may we not make one? */
 void elector_failsafe_close(struct elector *el);
+
+/* elector_pause.c */
+bool elector_pause_take(struct elector *el, const struct elector_order *o); /* false: not ours */
+void elector_pause_wish(struct elector *el);
+bool elector_pause_wanted(const struct elector *el); /* the Lease does not say it yet */
+void elector_pause_ends(struct elector *el);
 
 /* elector_label.c */
 void elector_label(struct elector *el);

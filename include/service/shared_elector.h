@@ -29,7 +29,13 @@ struct elector_member {
 	char state[24];  /* of the state table */
 };
 
-enum elector_order_kind { ELECTOR_ORDER_NONE, ELECTOR_ORDER_PROMOTE, ELECTOR_ORDER_SWITCHOVER };
+enum elector_order_kind {
+	ELECTOR_ORDER_NONE,
+	ELECTOR_ORDER_PROMOTE,
+	ELECTOR_ORDER_SWITCHOVER,
+	ELECTOR_ORDER_PAUSE,
+	ELECTOR_ORDER_RESUME,
+};
 
 struct elector_order {
 	uint64_t number; /* from 1; the answer repeats it */

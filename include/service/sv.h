@@ -261,6 +261,7 @@ void sv_pg_signal(struct sv *sv, int sig);
 /* sv_orders.c */
 void sv_order(struct sv *sv, const struct order *o, struct order_reply *r);
 void sv_refuse(struct order_reply *r, enum err_kind kind, const char *why);
+void sv_pause(struct sv *sv, bool on);
 bool sv_fenced(const struct sv *sv); /* wanted, or not yet cleared on disk */
 void sv_fence_want(struct sv *sv, bool on, const char *by, const char *reason);
 void sv_ops_update(struct sv *sv);

@@ -11,6 +11,7 @@
  *   elector_order   what people ask for
  *   elector_peers   the other members
  *   elector_label     the role, where Services look
+ *   elector_pause     the whole cluster is left alone
  *   elector_failsafe  a primary without the API, by the promises of the others
  */
 #include "service/elector.h"
@@ -125,7 +126,6 @@ elector_publish(struct elector *el)
 	st->timeline = o->timeline;
 	st->switch_lsn = o->switch_lsn;
 	st->transitions = o->transitions;
-	st->paused = o->paused;
 	elector_sync_publish(el);
 	st->members = (uint32_t)el->peers;
 	for (size_t i = 0; i < el->peers; i++)
@@ -134,10 +134,10 @@ elector_publish(struct elector *el)
 		return;
 	shared_write(el->s->board, SEC_ELECTOR, st);
 	/* What nobody acts upon, the supervisor sees when it looks next. */
-	if (told->role != st->role || told->known != st->known || told->sent_ns != st->sent_ns ||
-		told->claims != st->claims || told->handovers != st->handovers ||
-		told->checkpoint != st->checkpoint || told->answered != st->answered ||
-		strcmp(told->holder, st->holder) != 0 ||
+	if (told->role != st->role || told->paused != st->paused || told->known != st->known ||
+		told->sent_ns != st->sent_ns || told->claims != st->claims ||
+		told->handovers != st->handovers || told->checkpoint != st->checkpoint ||
+		told->answered != st->answered || strcmp(told->holder, st->holder) != 0 ||
 		strcmp(told->holder_address, st->holder_address) != 0 ||
 		strcmp(told->sync_names, st->sync_names) != 0)
 		service_poke(el->s);
@@ -172,6 +172,7 @@ elector_turn(struct elector *el)
 	elector_sync_turn(el);
 	elector_lease_step(el);
 	elector_failsafe_step(el);
+	elector_pause_ends(el);
 	elector_order_ends(el);
 	elector_label(el);
 	elector_publish(el);
@@ -197,7 +198,8 @@ elector_on_msg(struct service *s, const struct channel_msg *msg)
 	struct elector *el = s->arg;
 	struct elector_order o;
 
-	if (msg->type == MSG_ELECT && channel_body(msg, &o, sizeof(o)))
+	if (msg->type == MSG_ELECT && channel_body(msg, &o, sizeof(o)) &&
+		!elector_pause_take(el, &o))
 		elector_order_take(el, &o);
 	if (msg->type == MSG_PROMISE)
 		elector_failsafe_asked(el, msg);

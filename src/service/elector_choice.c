@@ -53,6 +53,9 @@ elector_releases(struct elector *el)
 		return false;
 	if (el->st.giving)
 		return true;
+	/* Nobody would take it, and this pod goes on with it. */
+	if (el->st.paused && el->sv.state != FSM_REJOIN)
+		return false;
 	/* Alone, it archives its last WAL first: there is nobody else to do it. */
 	if (el->sv.stopping)
 		return el->sv.leaving || anybody_else(el);
@@ -109,7 +112,11 @@ members_changed(const struct elector *el)
 bool
 elector_news(struct elector *el)
 {
-	if (el->sv.state != FSM_PRIMARY || el->st.giving)
+	if (el->st.giving)
+		return false;
+	if (elector_pause_wanted(el))
+		return true;
+	if (el->sv.state != FSM_PRIMARY)
 		return false;
 	if (members_changed(el) || elector_sync_news(el))
 		return true;
@@ -158,6 +165,7 @@ elector_wishes(struct elector *el)
 	}
 	if (el->peers_listed)
 		members_text(el, w->members, sizeof(w->members));
+	elector_pause_wish(el);
 	wish_timeline(el);
 	elector_sync_wish(el);
 	if (el->sv.state == FSM_PRIMARY && el->pg.known && el->pg.timeline == w->timeline)
@@ -181,7 +189,7 @@ supervisor_ready(const struct elector *el)
 {
 	return clock_boot_ns() - board_beat_ns(el->s->board, SERVICE_SUPERVISOR) <
 		       SUPERVISOR_MS * MS_NS &&
-	       !el->sv.stopping && !el->sv.fenced && !el->sv.paused && !el->replaced;
+	       !el->sv.stopping && !el->sv.fenced && !el->replaced;
 }
 
 bool
@@ -214,7 +222,7 @@ may_begin(struct elector *el)
 		full = lease_watch_claim_ns(&el->watch, &el->times, el->me, true);
 	bool alone = nobody_has_data(el);
 
-	if (!supervisor_ready(el) || el->sv.state != FSM_BOOT || !el->peers_listed)
+	if (!supervisor_ready(el) || el->sv.state != FSM_BOOT || !el->peers_listed || el->st.paused)
 		return false;
 	if ((!alone && now < full) || now < el->watch.promise_ns)
 		return false;
@@ -283,7 +291,8 @@ choose(struct elector *el, size_t me, const char *target)
 		.timeline = el->object.timeline,
 		.primary_lsn = el->object.primary_lsn,
 		.switch_lsn = el->object.switch_lsn,
-		.paused = el->object.paused,
+		.paused = el->st.paused &&
+			  (el->order.number != 0 || strcmp(target, el->s->opt->pod_name) != 0),
 		.maximum_lag_bytes = el->failover.lag_bytes,
 		.target = target,
 		.force = el->order.number && el->order.what == ELECTOR_ORDER_PROMOTE &&
@@ -357,9 +366,10 @@ static bool
 may_take_up(const struct elector *el)
 {
 	switch (el->sv.state) {
-	case FSM_BOOT:
-	case FSM_STANDBY:
+	case FSM_BOOT: /* in a pause, too: it only goes on */
 		return supervisor_ready(el) && has_data(el);
+	case FSM_STANDBY:
+		return supervisor_ready(el) && has_data(el) && !el->st.paused;
 	case FSM_PRIMARY: /* also when the program was replaced under it */
 		return !el->replaced;
 	case FSM_CLAIM:

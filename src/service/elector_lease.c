@@ -72,6 +72,7 @@ lease_take(struct elector *el, const char *text, size_t n, bool consistent)
 		elector_problem(el,
 			"somebody wrote into it by hand: correct the field, or delete the Lease",
 			"Lease %s: %s", el->cluster, e.msg);
+	el->st.paused = el->object.paused;
 	elector_failsafe_saw(el, false);
 	lease_saw(el, consistent);
 }
@@ -347,6 +348,16 @@ lease_try(struct elector *el)
 }
 
 static void
+lease_pause(struct elector *el)
+{
+	if (!elector_pause_wanted(el) || clock_boot_ns() < el->quiet_until_ns)
+		return;
+	el->wanted = el->object;
+	elector_pause_wish(el);
+	lease_begin(el, ELECTOR_COMMAND);
+}
+
+static void
 lease_order(struct elector *el)
 {
 	if (el->order.number == 0 || !el->exists || el->object.command[0] ||
@@ -366,7 +377,9 @@ elector_lease_step(struct elector *el)
 		lease_hold(el);
 		return;
 	}
-	lease_try(el);
+	lease_pause(el);
+	if (!el->handle)
+		lease_try(el);
 	if (!el->handle)
 		lease_order(el);
 }

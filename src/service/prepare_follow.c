@@ -114,6 +114,18 @@ follow_say_diverged(struct prepare *p, const struct compared *c)
 			lineage_lsn_text(c->end, to), control_timeline(&p->data.control));
 }
 
+/* A pause leaves what there is as it is. */
+static int
+follow_paused(struct prepare *p, struct err *e)
+{
+	if (!p->member->el.paused)
+		return 0;
+	prepare_hint(p, "resume the cluster; or reinit this instance");
+	return err_set(e, ERR_STATE,
+		"paused: this instance has another history than the primary, and is not rewound "
+		"or cloned anew before the pause is over");
+}
+
 static int
 follow_diverged(struct prepare *p, const struct compared *c, struct err *e)
 {
@@ -122,6 +134,8 @@ follow_diverged(struct prepare *p, const struct compared *c, struct err *e)
 						    : rewind_cannot(p);
 
 	follow_say_diverged(p, c);
+	if (follow_paused(p, e) < 0)
+		return -1;
 	if (why) {
 		prepare_warn(p, "it is cloned anew instead of rewound: %s", why);
 		return member_reclone(p, "diverged", e);
@@ -176,6 +190,8 @@ follow_marked(struct prepare *p, struct err *e)
 	char reason[sizeof(mark->reason)];
 
 	memcpy(reason, mark->reason, sizeof(reason));
+	if (mark->state == MARK_REWIND && follow_paused(p, e) < 0)
+		return -1;
 	if (follow_await_primary(p, e) < 0)
 		return -1;
 	/* Rewound in part to one primary, it cannot be rewound to another. */

@@ -135,6 +135,14 @@ lease_read(struct sv *sv)
 		(void)!sv_arm(sv);
 }
 
+/* The pause of the whole cluster. */
+static void
+lease_pause(struct sv *sv)
+{
+	if (sv->lease.el.read_ns && sv->lease.el.paused != sv->st.paused)
+		sv_pause(sv, sv->lease.el.paused);
+}
+
 static void
 lease_begin(struct sv *sv)
 {
@@ -244,7 +252,7 @@ lease_diverged(struct sv *sv)
 	const struct elector_status *el = &sv->lease.el;
 	char why[128], lsn[LINEAGE_LSN_SIZE];
 
-	if (sv->st.state != FSM_STANDBY || el->role != ELECTOR_FOLLOW || el->paused ||
+	if (sv->st.state != FSM_STANDBY || el->role != ELECTOR_FOLLOW || sv->st.paused ||
 		!el->switch_lsn)
 		return;
 	shared_read(sv->board, SEC_POSTGRES, &f);
@@ -305,7 +313,7 @@ sv_lease_cared(struct sv *sv, const struct job_report *r)
 		sv->lease.care_ns = clock_boot_ns() + LEASE_CARE_AGAIN_MS * MS_NS;
 		log_warning("role and slots of the members", F_STR("error", r->error),
 			F_STR("hint", r->hint));
-	} else if (strcmp(r->result, "diverged") == 0) {
+	} else if (strcmp(r->result, "diverged") == 0 && !sv->st.paused) {
 		sv_event(sv, FSM_EV_DIVERGED, "the primary has another history");
 	}
 }
@@ -317,6 +325,7 @@ sv_lease_look(struct sv *sv)
 		return;
 	lease_read(sv);
 	lease_watch(sv);
+	lease_pause(sv);
 	lease_begin(sv);
 	lease_promote(sv);
 	lease_answer(sv);
@@ -401,7 +410,8 @@ void
 sv_lease_leave(struct sv *sv)
 {
 	struct sv_lease *l = &sv->lease;
-	bool ours = sv_lease_on(sv) && !sv->quit && l->el.role == ELECTOR_LEAD;
+	bool ours = sv_lease_on(sv) && !sv->quit && l->el.role == ELECTOR_LEAD &&
+		    (!sv->st.paused || l->el.giving);
 
 	if (!l->leaving || sv->done)
 		return;

@@ -136,6 +136,20 @@ sv_op_switchover(struct sv *sv, struct operation *op)
 			l->el.giving || !answered ? "stopping" : "waiting for the next primary");
 }
 
+/* It is over when this member sees it, too. */
+static void
+sv_op_pause(struct sv *sv, struct operation *op)
+{
+	const struct sv_lease *l = &sv->lease;
+
+	if (l->el.answered < l->asked)
+		sv_op_phase(sv, op, "writing it into the Lease");
+	else if (*l->el.answer)
+		sv_op_end(sv, op, (enum err_kind)l->el.answer_kind, l->el.answer);
+	else if (sv->st.paused == (op->kind == ORDER_PAUSE))
+		sv_op_end(sv, op, ERR_NONE, NULL);
+}
+
 static void
 sv_op_restart(struct sv *sv, struct operation *op, uint32_t mark)
 {
@@ -168,6 +182,8 @@ sv_ops_update(struct sv *sv)
 			sv_op_switchover(sv, op);
 		else if (op->kind == ORDER_REINIT)
 			sv_op_reinit(sv, op);
+		else if (op->kind == ORDER_PAUSE || op->kind == ORDER_RESUME)
+			sv_op_pause(sv, op);
 		else if (op->kind == ORDER_RESTART)
 			sv_op_restart(sv, op, sv->op_mark[i]);
 	}
@@ -258,6 +274,10 @@ sv_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 		sv_refuse(r, ERR_STATE, "paused: resume before promoting");
 		return false;
 	}
+	if (kind == ORDER_SWITCHOVER && sv->st.paused && !*o->member) {
+		sv_refuse(r, ERR_STATE, "paused: a switchover needs a target");
+		return false;
+	}
 	if (kind == ORDER_BACKUP || kind == ORDER_HOT_START)
 		return sv_backup_allowed(sv, o, r);
 	if (kind == ORDER_BACKUP_DELETE)
@@ -284,12 +304,13 @@ sv_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 	return step.moves;
 }
 
-static void
+void
 sv_pause(struct sv *sv, bool on)
 {
 	sv->st.paused = on;
 	sv_publish(sv);
-	sv_op_finish(sv, on ? ORDER_PAUSE : ORDER_RESUME, ERR_NONE, NULL);
+	if (!sv_lease_on(sv))
+		sv_op_finish(sv, on ? ORDER_PAUSE : ORDER_RESUME, ERR_NONE, NULL);
 	/* What ended during the pause starts now. */
 	if (!on && !sv->pg && !sv->job[SV_MAIN].proc && sv->retry.at_ns == CLOCK_NEVER)
 		sv_event(sv, FSM_EV_RETRY, NULL);
@@ -323,7 +344,13 @@ sv_do(struct sv *sv, const struct order *o)
 		break;
 	case ORDER_PAUSE:
 	case ORDER_RESUME:
-		sv_pause(sv, o->kind == ORDER_PAUSE);
+		if (!sv_lease_on(sv))
+			sv_pause(sv, o->kind == ORDER_PAUSE);
+		else
+			sv_lease_ask(sv,
+				&(struct elector_order){.what = o->kind == ORDER_PAUSE
+									? ELECTOR_ORDER_PAUSE
+									: ELECTOR_ORDER_RESUME});
 		break;
 	case ORDER_RESTART:
 		restart_forget(&sv->pg_restart); /* somebody looks after it */

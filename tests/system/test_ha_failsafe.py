@@ -83,3 +83,41 @@ def test_a_primary_without_the_api_goes_on_as_long_as_all_promise(t):
     n = c.wait_primary(60)
     until(lambda: w.acked[-1][3] > last, 30, "rows again")
     eq(judged(c, w, n), [], "acknowledged rows that are gone")
+
+
+@test(seconds=150)
+def test_a_pause_is_of_the_whole_cluster_and_keeps_everything_as_it_is(t):
+    """A killed replica stays down, nobody takes over, a switchover needs a target; it survives the start of everybody."""
+    c, p, w = three(t)
+    a, b = [m for m in c.members if m is not p]
+    seq = c.lease()["metadata"]["annotations"]["podgres.dev/seq"]
+    a.cli("pause", "on")
+    eq(c.lease()["metadata"]["annotations"]["podgres.dev/paused"], "true", "the Lease")
+    until(lambda: all(m.status()["paused"] for m in c.members), 10, "everybody knows")
+    ok("paused" in b.cli("status").stdout, "status says so")
+    refused = p.cli("switchover", check=False)
+    ok(refused.returncode == 75 and "target" in refused.stderr + refused.stdout, f"{refused}")
+    b.postmaster().kill(9)
+    until(lambda: not b.postgres_tree(), 10, "its postgres is gone")
+    time.sleep(3)
+    eq(b.postgres_tree(), [], "nobody starts it")
+    began = time.monotonic()
+    p.cli("switchover", a.name)
+    n = c.wait_primary(30, but=p)
+    eq(n.name, a.name, "the target leads")
+    until(lambda: w.acked[-1][3] > began and w.acked[-1][1] == n.address, 20, "rows through it")
+    n.kill()
+    time.sleep(LEASE + 3)
+    eq(writable(c), [], "nobody takes over")
+    p.kill()
+    b.kill()
+    for m in c.members:
+        m.start()
+    c.wait_primary(30)
+    eq(c.primary().name, n.name, "the holder goes on, the pause with it")
+    until(lambda: all(m.status()["paused"] for m in c.members), 20, "everybody still knows")
+    ok(int(c.lease()["metadata"]["annotations"]["podgres.dev/seq"]) > int(seq), "renewed all the time")
+    p.cli("pause", "off")
+    until(lambda: not any(m.status()["paused"] for m in c.members), 10, "everybody knows")
+    c.wait_streaming(2)
+    eq(judged(c, w, n), [], "acknowledged rows that are gone")
