@@ -137,6 +137,7 @@ wish_timeline(struct elector *el)
 	if (el->sv.state != FSM_PRIMARY || !el->sv.plan.system_id)
 		return;
 	el->wanted.system_id = el->sv.plan.system_id;
+	el->wanted.promoting = false;
 	if (el->sv.plan.timeline <= el->wanted.timeline)
 		return;
 	el->wanted.timeline = el->sv.plan.timeline;
@@ -162,6 +163,7 @@ elector_wishes(struct elector *el)
 		w->acquire_us = w->renew_us;
 		w->transitions++;
 		w->command[0] = '\0';
+		w->promoting = w->promoting || w->timeline > 0;
 	}
 	if (el->peers_listed)
 		members_text(el, w->members, sizeof(w->members));
@@ -279,6 +281,28 @@ choose_sync(const struct elector *el, const struct elector_set *set,
 	}
 }
 
+/*
+ * The timeline to lead on from.  A holder that ended before it said which one it had made may have
+ * sent it to others: who has it goes on with it, or the next one makes the same number once more.
+ * Of a Lease that somebody deleted the highest timeline is all that is known.
+ */
+static uint32_t
+newest_timeline(const struct elector *el)
+{
+	uint32_t newest = el->object.timeline;
+
+	for (size_t i = 0; i < el->peers && (!el->exists || el->object.promoting); i++) {
+		const struct election_member *m = &el->peer[i].facts;
+		bool now = m->reachable && m->replaying &&
+			   (elector_peer_is_self(el, &el->peer[i]) ||
+				   m->asked_ns >= el->choosing_since_ns);
+
+		if (m->timeline > newest && (now || !el->exists))
+			newest = m->timeline;
+	}
+	return newest;
+}
+
 static enum election_reason
 choose(struct elector *el, size_t me, const char *target)
 {
@@ -302,10 +326,9 @@ choose(struct elector *el, size_t me, const char *target)
 		.member = members,
 		.members = el->peers};
 
-	/* Of a Lease that somebody deleted the highest timeline is all that is known. */
-	for (size_t i = 0; i < el->peers && !el->exists; i++)
-		if (el->peer[i].facts.timeline > e.timeline)
-			e.timeline = el->peer[i].facts.timeline;
+	e.timeline = newest_timeline(el);
+	if (e.timeline != el->object.timeline)
+		e.switch_lsn = 0; /* where the newer one began nobody has written down */
 	for (size_t i = 0; i < el->peers; i++) {
 		members[i] = el->peer[i].facts;
 		if (i == me)

@@ -171,3 +171,10 @@ def test_no_two_acknowledge_whatever_happens(t):
     campaign = Campaign(t)
     campaign.run()
     campaign.judge()
+
+
+@test(seconds=scale(400, 6000))
+def test_nothing_acknowledged_is_lost_with_synchronous_replication(t):
+    campaign = Campaign(t, sync=True)
+    campaign.run()
+    campaign.judge()

@@ -256,6 +256,35 @@ def test_a_crash_of_the_manager_at_each_step(t):
     judged(c, Chaos(c, 6, None), [w])
 
 
+def written_since(m, offset, text):
+    with open(m.stdout, errors="replace") as f:
+        f.seek(offset)
+        return text in f.read()
+
+
+@test(seconds=200)
+def test_a_timeline_that_its_primary_could_not_publish_is_gone_on_with(t):
+    """Promoted, the API hangs, a standby has its rows, and it ends: nobody may begin the same timeline once more."""
+    c, w = three(t)
+    p = c.primary()
+    at = {m: os.path.getsize(m.stdout) for m in c.members if m is not p}
+    p.kill()
+    n = until(lambda: next((m for m in at if written_since(m, at[m], '"msg":"the Lease is ours"')), None), 30, "a claim")
+    c.api.fault("hang", "^update")
+    heir = next(m for m in at if m is not n)
+    until(lambda: int(w.acked[-1][4], 16) == 2, 20, "rows on the new timeline")
+    until(lambda: heir.psql("SELECT received_tli FROM pg_stat_wal_receiver WHERE status = 'streaming'") == "2", 20, "it streams")
+    time.sleep(0.5)
+    n.kill()
+    c.api.clear()
+    eq(c.lease()["metadata"]["annotations"]["podgres.dev/timeline"], "1", "published")
+    p.start()  # it has not seen the new timeline, and is not to make it a second time
+    until(heir.leads, 60, "who has it leads")
+    eq(int(rows_again(w)[4], 16), 3, "timeline")
+    n.start()
+    judged(c, Chaos(c, 6, None), [w])
+
+
 # ---- two pods of one name ----
 
 
