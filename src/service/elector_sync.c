@@ -261,6 +261,16 @@ sync_in_force(struct elector *el)
 
 /* ---- steps ---- */
 
+/* With nobody to acknowledge one list of names is as good as another: the longer one stays. */
+static bool
+sync_waits(const struct elector_sync *s, struct syncset want, uint32_t streaming)
+{
+	return want.acks == s->guc.acks &&
+	       __builtin_popcount(want.voters & streaming) < want.acks &&
+	       __builtin_popcount(s->guc.voters & streaming) < s->guc.acks &&
+	       __builtin_popcount(s->guc.voters) >= __builtin_popcount(want.voters);
+}
+
 static void
 sync_step(struct elector *el, uint32_t streaming)
 {
@@ -277,6 +287,11 @@ sync_step(struct elector *el, uint32_t streaming)
 		.streaming = streaming};
 	struct syncset_step step;
 
+	if (sync_waits(s, want, streaming)) {
+		snprintf(el->st.sync_state, sizeof(el->st.sync_state),
+			"commits wait: too few standbys stream");
+		return;
+	}
 	if (want.acks < c.number && clock_boot_ns() - s->leads_ns < BEGIN_MS * MS_NS)
 		return;
 	step = syncset_step(&st, want);

@@ -54,6 +54,9 @@ sv_take_plan(struct sv *sv)
 	uint32_t warnings = sv->st.plan.warnings;
 
 	shared_read(sv->board, SEC_PLAN, &plan);
+	/* A promotion since the preparation is known here alone. */
+	if (sv->pg)
+		plan.timeline = sv->st.plan.timeline;
 	sv->st.plan = plan;
 	sv_publish(sv);
 	if (plan.warnings != warnings)
