@@ -28,7 +28,7 @@ primary_lsn(const cJSON *list)
 }
 
 static void
-member_row(struct term_table *t, const cJSON *m, double end)
+member_row(struct term_table *t, const cJSON *m, double end, bool sync)
 {
 	double at = lsn_of(reply_str(m, "receivedLsn")), age = reply_num(m, "seenAgeSeconds", -1);
 	bool primary = strcmp(reply_str(m, "role"), "primary") == 0, silent = age < 0 || age > 10;
@@ -42,6 +42,8 @@ member_row(struct term_table *t, const cJSON *m, double end)
 	else
 		term_table_printf(t, TERM_PLAIN, "%s%s", reply_str(m, "state"),
 			reply_true(m, "streaming") ? ", streaming" : "");
+	if (sync)
+		term_table_put(t, TERM_PLAIN, primary ? "-" : reply_str(m, "syncState"));
 	term_table_printf(t, TERM_PLAIN, "%.0f", reply_num(m, "timeline", 0));
 	term_table_put(t, TERM_PLAIN, reply_str(m, "receivedLsn"));
 	if (primary || end < 0 || at < 0)
@@ -55,13 +57,17 @@ status_members(const struct status_view *v, struct buf *out)
 {
 	const cJSON *list = status_list(v, "lease.members"), *it;
 	AUTO(term_table_deinit) struct term_table t = {0};
+	bool sync = *status_s(v, "lease.sync.leader") != '\0';
 
 	if (!list)
 		return;
 	status_head(v, out, "Members");
-	STATUS_HEADS(&t, "MEMBER", "ADDRESS", "ROLE", "STATE", "TLI", "LSN", "LAG");
+	if (sync)
+		STATUS_HEADS(&t, "MEMBER", "ADDRESS", "ROLE", "STATE", "SYNC", "TLI", "LSN", "LAG");
+	else
+		STATUS_HEADS(&t, "MEMBER", "ADDRESS", "ROLE", "STATE", "TLI", "LSN", "LAG");
 	for (it = status_first(list); it; it = it->next)
-		member_row(&t, it, primary_lsn(list));
+		member_row(&t, it, primary_lsn(list), sync);
 	term_table_print(&t, v->term, out, 2);
 }
 
@@ -81,6 +87,8 @@ status_lease(const struct status_view *v, struct buf *out)
 			status_n(v, "lease.deadlineInSeconds"));
 	if (status_n(v, "lease.transitions") > 0)
 		buf_printf(&text, ", %.0f changes", status_n(v, "lease.transitions"));
+	if (status_b(v, "lease.mine") && *status_s(v, "lease.sync.state"))
+		buf_printf(&text, "; synchronous: %s", status_s(v, "lease.sync.state"));
 	if (*problem)
 		buf_printf(&text, "; %s", problem);
 	status_fact(v, out, "Lease", &text);

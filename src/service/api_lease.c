@@ -7,6 +7,28 @@
 #include "base/json.h"
 #include "service/api.h"
 
+/* In PostgreSQL's words; quorum: not all that may acknowledge have to. */
+static const char *
+status_sync_state(const struct elector_status *el, const struct elector_member *m)
+{
+	uint32_t voters = 0;
+
+	for (uint32_t i = 0; i < el->members && i < ELECTOR_MEMBERS; i++)
+		voters += el->member[i].voter;
+	return !m->voter ? "async" : voters > el->sync_acks ? "quorum" : "sync";
+}
+
+static void
+status_sync(struct json *j, const struct elector_status *el)
+{
+	json_kobj(j, "sync");
+	json_kstr(j, "leader", el->sync_leader);
+	json_kint(j, "acks", el->sync_acks);
+	json_kstr(j, "names", el->sync_names);
+	json_kstr(j, "state", el->sync_state);
+	json_end_obj(j);
+}
+
 static void
 status_member(struct json *j, const struct api_view *v, const struct elector_member *m)
 {
@@ -17,6 +39,8 @@ status_member(struct json *j, const struct api_view *v, const struct elector_mem
 	json_kstr(j, "state", m->state);
 	json_kbool(j, "ready", m->ready);
 	json_kbool(j, "streaming", m->streaming);
+	if (v->elector.sync && !m->primary)
+		json_kstr(j, "syncState", status_sync_state(&v->elector, m));
 	json_kint(j, "timeline", m->timeline);
 	api_json_lsn(j, "receivedLsn", m->received_lsn);
 	api_json_lsn(j, "replayLsn", m->replay_lsn);
@@ -46,6 +70,8 @@ api_json_lease(struct json *j, struct api_call *c)
 	api_json_age(j, "readAgeSeconds", v, el->read_ns);
 	json_kstr(j, "problem", el->problem);
 	json_kstr(j, "hint", el->hint);
+	if (el->sync)
+		status_sync(j, el);
 	api_json_failsafe(j, v);
 	json_karr(j, "members");
 	for (uint32_t i = 0; i < el->members && i < ELECTOR_MEMBERS; i++)

@@ -139,17 +139,28 @@ api_read_only(struct api_call *c)
 	role_reply(c, role_primary(c) || role_replica(c));
 }
 
-/* A standby alone cannot know whether its primary waits for it; it counts as asynchronous. */
+/* A standby alone cannot know whether its primary waits for it; the Lease says who votes. */
+static bool
+role_voter(struct api_call *c)
+{
+	const struct elector_status *el = &c->a->view.elector;
+
+	for (uint32_t i = 0; el->sync && i < el->members && i < ELECTOR_MEMBERS; i++)
+		if (strcmp(el->member[i].name, c->a->opt->pod_name) == 0)
+			return el->member[i].voter;
+	return false;
+}
+
 void
 api_sync(struct api_call *c)
 {
-	role_reply(c, false);
+	role_reply(c, role_replica(c) && role_voter(c));
 }
 
 void
 api_async(struct api_call *c)
 {
-	role_reply(c, role_replica(c));
+	role_reply(c, role_replica(c) && !role_voter(c));
 }
 
 /* A standby cluster needs a lease. */

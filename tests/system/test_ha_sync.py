@@ -1,20 +1,17 @@
 """ha_sync - synchronous replication in step with the Lease: what was acknowledged is on whoever leads next.
 
-PODGRES_TEST_SCALE=full: random faults as well.
+A writer appends rows through all of it, and at the end each row that was acknowledged must be there.
+PODGRES_TEST_SCALE=full: random faults as well, PODGRES_TEST_FAULTS of them.
 """
 import json
+import os
+import random
 import signal
 import time
 
-from podtest import eq, ok, test, until
-from podtest.cluster import MANIFEST, Cluster
+from podtest import eq, ok, scale, test, until
+from podtest.cluster import Cluster, synchronous
 from podtest.writer import Writer, overlaps
-
-
-def manifest(n=3, **synchronous):
-    fields = ", ".join(f"{k}: {v}" for k, v in {"method": "any", "number": 1, **synchronous}.items())
-    return MANIFEST.replace("NAME", "ha").replace("instances: 3", f"instances: {n}").replace(
-        "  postgresql:\n", f"  postgresql:\n    synchronous: {{{fields}}}\n")
 
 
 def sync_set(c):
@@ -30,19 +27,36 @@ def names(p):
     return p.psql("SHOW synchronous_standby_names")
 
 
-def three(t, n=3, **synchronous):
-    c = Cluster(t, manifest=manifest(n, **synchronous))
+def agree(c, p, who, acks=1, seconds=30):
+    """Lease and postgres say the same."""
+    want = sorted(m.name for m in who)
+    until(lambda: voters(c) == want and sync_set(c)["acks"] == acks, seconds, f"the Lease has {acks} of {want}")
+    until(lambda: all(f'"{n}"' in names(p) for n in want) and names(p).count('"') == 2 * len(want) and f" {acks} (" in names(p),
+          seconds, f"postgres waits for {acks} of {want}")
+
+
+def cluster(t, n=3, settled=2, **fields):
+    c = Cluster(t, manifest=synchronous(instances=n, **fields))
     c.start(n)
     c.wait_streaming(n - 1)
     p = c.wait_primary()
-    until(lambda: sync_set(c).get("acks", 0) >= 1, 30, "the Lease has voters")
+    until(lambda: len(voters(c)) == settled, 30, "the Lease has voters")
     p.psql(Writer.TABLE)
     w = Writer(c).start()
     until(lambda: len(w.acked) > 50, 20, "rows")
     return c, p, w
 
 
-def nothing_lost(c, writers):
+def standbys(c, p):
+    return [m for m in c.members if m is not p]
+
+
+def goes_on(w, seconds=30, since=None):
+    before = since or time.monotonic()
+    until(lambda: w.acked[-1][3] > before, seconds, "rows again")
+
+
+def nothing_lost(c, *writers):
     p = c.wait_primary()
     for w in writers:
         w.stop()
@@ -51,10 +65,25 @@ def nothing_lost(c, writers):
         eq(sorted({a[0] for a in w.acked} - w.rows_of(p)), [], "acknowledged rows that are gone")
 
 
+def manifest(c, text):
+    """A change of the manifest reaches all pods, as a ConfigMap does."""
+    for m in c.members:
+        with open(m.manifest + ".new", "w") as f:
+            f.write(text)
+        os.chmod(m.manifest + ".new", 0o644)
+        os.replace(m.manifest + ".new", m.manifest)
+
+
 @test(seconds=200)
-def test_what_was_acknowledged_survives_the_primary(t):
-    c, p, w = three(t)
-    print("lease", sync_set(c), "names", names(p), flush=True)
+def test_each_acknowledged_row_survives_the_primary(t):
+    """kill -9 of the pod, then a cut of the network."""
+    c, p, w = cluster(t)
+    agree(c, p, standbys(c, p))
+    eq(sorted(m.get("/sync").status for m in standbys(c, p)), [200, 200], "/sync")
+    eq([m.get("/async").status for m in standbys(c, p)], [503, 503], "/async")
+    eq(p.get("/sync").status, 503, "/sync of the primary")
+    shown = p.cli("status").stdout
+    ok("SYNC" in shown and "quorum" in shown, shown)
     began = time.monotonic()
     p.kill()
     n = c.wait_primary(40, but=p)
@@ -62,5 +91,68 @@ def test_what_was_acknowledged_survives_the_primary(t):
     print("figures: gap of a lost node", round(w.gap(began - 1), 3))
     p.replace()
     c.wait_streaming(2)
-    until(lambda: len(voters(c)) == 2, 30, "both vote again")
-    nothing_lost(c, [w])
+    agree(c, n, standbys(c, n), seconds=60)
+    began = time.monotonic()
+    n.cut()
+    last = c.wait_primary(40, but=n)
+    until(lambda: w.acked[-1][3] > began and w.acked[-1][1] == last.address, 30, "rows through the next one")
+    print("figures: gap of a cut primary", round(w.gap(began - 1), 3))
+    n.join()
+    c.wait_streaming(2)
+    nothing_lost(c, w)
+
+
+@test(seconds=200)
+def test_a_standby_that_stops_is_replaced_and_two_that_are_gone_stop_the_writes(t):
+    """P3, P5, P6, F8: method first names one; a stop of it brings the next; nobody left blocks; who lost both is not led on."""
+    c, p, w = cluster(t, settled=1, method="first")
+    one = c.members[[m.name for m in c.members].index(voters(c)[0])]
+    other = next(m for m in standbys(c, p) if m is not one)
+    agree(c, p, [one])
+    eq([one.get("/sync").status, other.get("/sync").status, other.get("/async").status], [200, 503, 200], "/sync, /async")
+    began = time.monotonic()
+    one.stop()
+    agree(c, p, [other])
+    goes_on(w)
+    print("figures: stall when the synchronous standby stops", round(w.gap(began), 3))
+    other.kill()
+    until(lambda: time.monotonic() - w.acked[-1][3] > 4, 60, "writes wait when nobody is there")
+    eq(voters(c), [other.name], "the last voter stays")
+    one.start()
+    agree(c, p, [one], seconds=60)
+    goes_on(w)
+    # F8: the other was no voter; primary and voter die.
+    other.start()
+    c.wait_streaming(2)
+    one.kill()
+    p.kill()
+    until(lambda: "not a candidate" in other.status()["lease"]["problem"], 30, "the survivor says why it does not lead")
+    time.sleep(5)
+    eq((other.state(), c.primary()), ("standby", None), "the survivor does not lead")
+    p.start()
+    goes_on(w, 60)
+    one.start()
+    nothing_lost(c, w)
+
+
+@test(seconds=200)
+def test_preferred_goes_on_alone_and_the_number_follows_the_manifest(t):
+    """P5: 1, 2, 1, another method; P6: preferred goes on."""
+    c, p, w = cluster(t, dataDurability="preferred")
+    a, b = standbys(c, p)
+    agree(c, p, [a, b])
+    manifest(c, synchronous(dataDurability="preferred", number=2))
+    agree(c, p, [a, b], acks=2)
+    manifest(c, synchronous(dataDurability="preferred", number=1, method="first"))
+    until(lambda: len(voters(c)) == 1 and names(p).startswith("FIRST 1"), 30, "one of two")
+    goes_on(w)
+    began = time.monotonic()
+    a.kill()
+    b.kill()
+    until(lambda: names(p) == "" and voters(c) == [], 30, "nobody is waited for")
+    goes_on(w)
+    print("figures: stall when both standbys die", round(w.gap(began), 3))
+    a.start()
+    b.start()
+    until(lambda: len(voters(c)) == 1 and names(p).startswith("FIRST 1"), 60, "one again")
+    nothing_lost(c, w)

@@ -19,6 +19,14 @@ spec:
   postgresql:
     pg_hba: [host all all 10.77.0.0/24 trust]
 """
+
+def synchronous(name="ha", instances=3, more="", **fields):
+    """The same with synchronous replication: method any, number 1, durability required."""
+    given = ", ".join(f"{k}: {v}" for k, v in {"method": "any", "number": 1, **fields}.items())
+    return MANIFEST.replace("NAME", name).replace("instances: 3\n", f"instances: {instances}\n{more}").replace(
+        "  postgresql:\n", f"  postgresql:\n    synchronous: {{{given}}}\n")
+
+
 BRIDGE, NODE, API, NET = "podgres0", "10.77.0.1", "10.77.0.2", "10.77.0."
 NOBODY = "02:00:00:00:00:01"  # an address of no network card: what is sent there is lost
 
