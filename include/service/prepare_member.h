@@ -39,6 +39,7 @@ struct member {
 	bool has_holder;
 	struct member_mark mark;
 	char mark_file[FILE_PATH_MAX];
+	char source[64]; /* address of the replica that a clone is copied from */
 };
 
 /* ---- prepare_member: the roles ---- */
@@ -106,6 +107,25 @@ int member_reinit(struct prepare *p, struct err *e) MUSTCHECK;
 void member_reinit_done(struct prepare *p);
 /* Finishes a change of places that was interrupted. */
 int member_resume_swap(struct prepare *p, struct err *e) MUSTCHECK;
+
+/* ---- member_source: whom a clone is copied from ---- */
+
+/* A replica that streams and is near the primary; the primary's connection is open, and its slot is
+ * made.  True: connected to it, target borrows from p->member. */
+bool source_replica(struct prepare *p, struct member_target *target, struct holder *h);
+
+/* ---- member_spaces: tablespaces ---- */
+
+/* pg_basebackup's options for the source's tablespaces. */
+int spaces_map(
+	struct prepare *p, struct holder *source, struct words *w, struct err *e) MUSTCHECK;
+int spaces_sync(const char *data, struct err *e) MUSTCHECK; /* fsync of what the links lead to */
+/* Of a data directory that gives way to a clone.  Can be repeated, as the others. */
+int spaces_set_aside(const char *data, const char *stamp, struct err *e) MUSTCHECK;
+/* Of a clone that comes into use. */
+int spaces_move(const char *data, struct err *e) MUSTCHECK;
+/* What was set aside with that data directory. */
+int spaces_remove_old(const char *data, struct err *e) MUSTCHECK;
 
 /* ---- shared ---- */
 

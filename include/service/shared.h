@@ -65,6 +65,9 @@ enum coordination {
 	COORDINATION_KUBERNETES, /* the Lease named like the cluster */
 };
 
+/* Whom a member is cloned from. */
+enum clone_from { CLONE_FROM_AUTO, CLONE_FROM_PRIMARY };
+
 struct run_options {
 	char config[PATH_LEN];    /* manifest; "" for none */
 	char pgdata[PATH_LEN];    /* absolute */
@@ -98,6 +101,7 @@ struct run_options {
 	char kube_api[PATH_LEN]; /* "https://host:port"; "" for what the pod's service account says
 				  */
 	char kube_token[PATH_LEN], kube_ca[PATH_LEN]; /* files; "" for the service account's */
+	uint32_t clone_from; /* enum clone_from */
 	int64_t started_wall_us;
 	int64_t started_boot_ns;
 };

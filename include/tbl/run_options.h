@@ -57,6 +57,9 @@ RUN_OPTION("status-auth", FLAG, status_auth, "PODGRES_STATUS_AUTH", "", "",
 RUN_OPTION("coordination", CHOICE, coordination, "PODGRES_COORDINATION", "none", "none|kubernetes",
 	"who says which instance is the primary: nobody, the instance is alone; or the Lease of "
 	"Kubernetes that is named like the cluster")
+RUN_OPTION("clone-from", CHOICE, clone_from, "PODGRES_CLONE_FROM", "auto", "auto|primary",
+	"whom an instance of a cluster is cloned from: a replica that streams with little lag, and "
+	"the primary when there is none; or always the primary")
 RUN_OPTION("kube-api", TEXT, kube_api, "PODGRES_KUBE_API", "", "URL",
 	"the API of Kubernetes; found by itself in a pod")
 RUN_OPTION("kube-token-file", PATH, kube_token, "PODGRES_KUBE_TOKEN_FILE", "", "FILE",

@@ -10,7 +10,7 @@
 #include <sys/stat.h>
 
 #include "base/log.h"
-#include "service/prepare_init.h"
+#include "service/prepare_member.h"
 #include "sys/mount.h"
 
 #define WRAP_SUFFIX ".podgres-init"
@@ -211,7 +211,8 @@ place_complete(struct init *in, struct err *e)
 {
 	const char *wal = in->p->opt->waldir;
 
-	if (file_sync_tree(in->place.data, e) < 0 || (*wal && file_sync_tree(wal, e) < 0))
+	if (file_sync_tree(in->place.data, e) < 0 || spaces_sync(in->place.data, e) < 0 ||
+		(*wal && file_sync_tree(wal, e) < 0))
 		return -1;
 	return place_write_state(&in->place, STATE_COMPLETE, wal, e);
 }
@@ -375,6 +376,8 @@ place_move(const struct init_place *pl, struct err *e)
 	if (place_read_state(pl, state, waldir, e) < 0)
 		return -1;
 	if (*waldir && file_exists(pl->data) && move_wal(pl, waldir, e) < 0)
+		return -1;
+	if (file_exists(pl->data) && spaces_move(pl->data, e) < 0)
 		return -1;
 	/* WRAP without data: a former run moved it all and was killed before it cleaned up. */
 	if (file_exists(pl->data)) {

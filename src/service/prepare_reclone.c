@@ -1,7 +1,8 @@
 /*
  * prepare_reclone - a copy of the primary, into an empty PGDATA or in place of what is there.
  *
- * Process: the job `prepare`.  The copy is made in WRAP/data as a new cluster is.  Only when all of
+ * Process: the job `prepare`.  It is copied from a replica when one is near the primary
+ * (member_source), and made in WRAP/data as a new cluster is.  Only when all of
  * it is on disk is the old folder renamed to PGDATA.podgres-old-REASON-STAMP and the new one to
  * PGDATA; both renames are resumed by the next run (MARK_SWAP).  One old folder is kept, older ones
  * go when the new data is in place.
@@ -20,27 +21,89 @@
 
 /* ---- pg_basebackup ---- */
 
+struct copy_source {
+	const struct member_target *target;
+	struct holder *holder;
+	const char *phase;
+};
+
 static int
-reclone_argv(struct init *in, struct words *w, const char *slot, struct err *e)
+reclone_argv(struct init *in, struct words *w, const struct copy_source *from, struct err *e)
 {
 	AUTO(buf_deinit) struct buf source = {0};
+	char slot[MEMBER_SLOT_SIZE];
 
-	member_conninfo(&source, &in->p->member->target);
+	member_slot_name(in->p->opt->pod_name, slot);
+	member_conninfo(&source, from->target);
 	conf_conninfo_put(&source, "options", "-c wal_sender_timeout=0");
-	if (buf_check(&source, e) < 0 || copy_argv(w, in, e) < 0)
-		return -1;
-	if (words_addf(w, e, "--slot=%s", slot) < 0)
+	if (buf_check(&source, e) < 0 || copy_argv(w, in, e) < 0 ||
+		words_addf(w, e, "--slot=%s", slot) < 0 ||
+		spaces_map(in->p, from->holder, w, e) < 0)
 		return -1;
 	return words_addf(w, e, "--dbname=%s", buf_str(&source));
 }
 
 static int
-reclone_copy(struct init *in, struct err *e)
+reclone_copy_from(struct init *in, const struct copy_source *from, struct err *e)
 {
 	AUTO(words_deinit) struct words w = {0};
 	struct spawn_spec spec = {
 		.name = "pg_basebackup", .on_line = copy_line, .on_tick = init_tick, .arg = in};
+	char slot[MEMBER_SLOT_SIZE];
+
+	member_slot_name(in->p->opt->pod_name, slot);
+	if (holder_slot(from->holder, slot, e) < 0 || reclone_argv(in, &w, from, e) < 0)
+		return -1;
+	spec.envp = (const char *const *)in->env.item;
+	spec.argv = (const char *const *)w.item;
+	job_phase(in->p->j, from->phase, -1);
+	if (member_run(in->p, &spec, e) == 0)
+		return 0;
+	if (e->kind != ERR_SPACE)
+		e->kind = ERR_REMOTE;
+	return err_add(e, "copy from %s", from->target->host);
+}
+
+/* What the first attempt has left. */
+static int
+reclone_begin_again(struct init *in, struct err *e)
+{
+	char wal[FILE_PATH_MAX];
+
+	if (file_remove_tree(in->place.data, e) < 0)
+		return -1;
+	if (!*in->p->opt->waldir)
+		return 0;
+	return file_join(wal, sizeof(wal), in->p->opt->waldir, PGDATA_OURS, e) < 0
+		       ? -1
+		       : file_remove_tree(wal, e);
+}
+
+/* -1: from the primary then. */
+static int
+reclone_copy_replica(struct init *in, struct err *e)
+{
+	struct member_target target;
+	struct holder replica = {0};
+	const struct copy_source from = {&target, &replica, "copying from a replica"};
+	int rc;
+
+	if (!source_replica(in->p, &target, &replica))
+		return -1;
+	rc = reclone_copy_from(in, &from, e);
+	holder_close(&replica);
+	if (rc < 0)
+		log_warning("the copy from a replica failed, the primary is next",
+			F_STR("error", e->msg));
+	return rc;
+}
+
+static int
+reclone_copy(struct init *in, struct err *e)
+{
 	struct prepare *p = in->p;
+	const struct copy_source primary = {
+		&p->member->target, &p->member->holder, "copying from the primary"};
 	char slot[MEMBER_SLOT_SIZE];
 
 	if (bindir_find(&in->bin, p->member->holder.version / 10000, p->opt->bindir, e) < 0) {
@@ -48,17 +111,15 @@ reclone_copy(struct init *in, struct err *e)
 			p->member->holder.version / 10000);
 		return -1;
 	}
+	/* From now on the primary keeps what the clone needs afterwards. */
 	member_slot_name(p->opt->pod_name, slot);
-	if (holder_slot(&p->member->holder, slot, e) < 0 || reclone_argv(in, &w, slot, e) < 0)
+	if (holder_slot(&p->member->holder, slot, e) < 0)
 		return -1;
-	spec.envp = (const char *const *)in->env.item;
-	spec.argv = (const char *const *)w.item;
-	job_phase(p->j, "copying from the primary", -1);
-	if (member_run(p, &spec, e) == 0)
+	if (reclone_copy_replica(in, e) == 0)
 		return 0;
-	if (e->kind != ERR_SPACE)
-		e->kind = ERR_REMOTE;
-	return err_add(e, "primary at %s", p->member->target.host);
+	if (member_same_holder(p, e) < 0 || reclone_begin_again(in, e) < 0)
+		return -1;
+	return reclone_copy_from(in, &primary, e);
 }
 
 /* A copy of the cluster that the Lease means, and a standby. */
@@ -209,7 +270,8 @@ swap_set_aside(struct prepare *p, const struct init_place *pl, struct err *e)
 
 	if (!file_exists(pl->target))
 		return 0;
-	if (old_name(old, sizeof(old), pl, &p->member->mark, e) < 0 || swap_old_wal(p, pl, e) < 0)
+	if (old_name(old, sizeof(old), pl, &p->member->mark, e) < 0 || swap_old_wal(p, pl, e) < 0 ||
+		spaces_set_aside(pl->target, p->member->mark.stamp, e) < 0)
 		return -1;
 	if (rename(pl->target, old) < 0)
 		return file_err(e, "rename %s to %s", pl->target, old);
@@ -235,7 +297,7 @@ prune_one(const char *name, void *arg, struct err *e)
 	if (file_join(path, sizeof(path), pr->dir, name, e) < 0)
 		return -1;
 	log_info("an older former data directory is removed", F_STR("folder", path + 0));
-	return file_remove_tree(path, e);
+	return spaces_remove_old(path, e) < 0 ? -1 : file_remove_tree(path, e);
 }
 
 /* Older ones are in nobody's way but the volume's: what cannot go is said. */
@@ -285,29 +347,6 @@ member_resume_swap(struct prepare *p, struct err *e)
 	return swap_go_on(p, &pl, e);
 }
 
-/* Their folders are in use by what is in PGDATA, and nothing says where else they could be. */
-static int
-reclone_no_tablespaces(struct prepare *p, struct err *e)
-{
-	char dir[FILE_PATH_MAX], first[256];
-	bool empty = true;
-
-	if (file_join(dir, sizeof(dir), p->opt->pgdata, "pg_tblspc", e) < 0)
-		return -1;
-	if (!file_is_dir(dir))
-		return 0;
-	if (pgdata_is_empty(dir, &empty, first, e) < 0)
-		return -1;
-	if (empty)
-		return 0;
-	prepare_hint(p,
-		"move %s and its tablespaces away: this instance is then cloned from the primary",
-		p->opt->pgdata);
-	return err_set(e, ERR_STATE,
-		"it has tablespaces (pg_tblspc/%.100s), and a clone needs their folders empty",
-		first);
-}
-
 static int
 reclone_all(struct prepare *p, struct init *in, const char *reason, struct err *e)
 {
@@ -320,8 +359,6 @@ reclone_all(struct prepare *p, struct init *in, const char *reason, struct err *
 			p->opt->pgdata);
 		return -1;
 	}
-	if (reclone_no_tablespaces(p, e) < 0)
-		return -1;
 	if (clone_open(p, e) < 0 || mark_write(m, MARK_CLONE, reason, e) < 0 ||
 		reclone_build(in, e) < 0 || mark_write(m, MARK_SWAP, NULL, e) < 0 ||
 		swap_go_on(p, &in->place, e) < 0)

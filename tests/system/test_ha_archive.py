@@ -1,5 +1,6 @@
 """ha_archive - the WAL archive of several pods: whoever leads sends, nobody else does, and nothing is missing afterwards."""
 import os
+import signal
 import subprocess
 import time
 
@@ -69,8 +70,9 @@ def test_the_archive_is_whole_across_three_timelines_and_has_nothing_of_a_line_t
     switches(p, 8)
     for m in others:
         until(lambda m=m: len(waiting(m)) >= 7, 30, f"segments wait on {m.name}")
-    # Cut off, it writes on for as long as its Lease lasts: a line that nobody else has.
+    # Cut off, and its PID 1 frozen, it writes on until the fencer strikes: a line that nobody else has.
     p.cut()
+    p.signal(signal.SIGSTOP)
     p.psql("CREATE TABLE lost AS SELECT 1 AS x")
     p.psql("DO $$ BEGIN FOR i IN 1..6 LOOP PERFORM pg_logical_emit_message(false, 'x', 'y'); PERFORM pg_switch_wal();"
            " END LOOP; END $$")
@@ -81,16 +83,19 @@ def test_the_archive_is_whole_across_three_timelines_and_has_nothing_of_a_line_t
     at = fork(n, 1)
     beyond = [s for s in mine if segment_number(s, MB) >= at]
     ok(len(beyond) >= 4, f"the deposed one has segments of its own: {mine}, left at {at}")
-    time.sleep(2)  # long enough for it to send something
+    print("figures: of the archiver of the deposed one", len(p.archiver()), "processes live")
+    time.sleep(10)  # longer than its pause after the store had failed
     eq([s for s in archive.segments() if s in beyond], [], "segments of the lost line in the archive")
     ok(set(s for s in mine if s not in beyond) <= set(archive.segments()), "the common line is whole")
     no_gap(archive.segments(), MB)
 
     # It follows, rewound; and leads again, on a third timeline.
+    p.kill()
     p.join()
+    p.replace()
     c.wait_streaming(2)
     n.psql("INSERT INTO kept VALUES (2)")
-    n.cli("switchover", p.name)
+    until(lambda: n.cli("switchover", p.name, check=False).returncode == 0, 20, "a switchover")
     until(lambda: c.primary() is p, 40, "the former primary leads again")
     c.wait_streaming(2)
     p.psql("INSERT INTO kept VALUES (3)")

@@ -62,6 +62,7 @@ class Member(Pod):
         self.cluster, self.number = cluster, number
         self.address, self.link, self.netns = f"{NET}{10 + number}", f"veth{number}", f"{cluster.name}-{number}"
         self.uid = self.token_file = None
+        self.binds = []  # (folder, where it is mounted): volumes of this pod alone
 
     def environment(self):
         return {**super().environment(), "POD_NAME": self.name, "CLUSTER_NAME": self.cluster.name, "POD_UID": self.uid,
@@ -70,7 +71,8 @@ class Member(Pod):
                 **self.cluster.env, **self.extra_env}
 
     def command(self):
-        return ["nsenter", f"--net=/run/netns/{self.netns}", self.test.binary, "run", "--listen", ":8000",
+        mounts = "".join(f"mount --bind {of} {at} && " for of, at in self.binds)
+        return ["nsenter", f"--net=/run/netns/{self.netns}", "sh", "-c", mounts + 'exec "$@"', "sh", self.test.binary, "run", "--listen", ":8000",
                 "--metrics-listen", ":9187", *self.args]
 
     @property

@@ -1,0 +1,78 @@
+"""ha_data - clones, tablespaces, lost histories and slots of several pods."""
+import glob
+import json
+import os
+import random
+import signal
+import time
+
+from podtest import eq, ok, scale, test, until
+from podtest.cluster import MANIFEST, Cluster
+from test_archive import logged
+
+
+def spaces(c, t, n, **how):
+    """n members that each have a volume of their own at the same path."""
+    at = t.folder("spaces", mode=0o755)
+    for i in range(1, n + 1):
+        m = c.member(i, **how)
+        m.binds = [(t.folder(f"volume-{i}"), at)]
+        os.makedirs(f"{t.path(f'volume-{i}')}/one", exist_ok=True)
+        os.chown(f"{t.path(f'volume-{i}')}/one", t.user.pw_uid, t.user.pw_gid)
+    return at
+
+
+def begin(m):
+    m.start()
+    m.wait_ready(90)
+
+
+def volume(t, m):
+    return sorted(os.listdir(f"{t.path(f'volume-{m.number}')}/one"))
+
+
+def old_folders(m):
+    return glob.glob(m.pgdata + ".podgres-old-*")
+
+
+@test(seconds=200)
+def test_a_clone_comes_from_a_replica_and_tablespaces_go_along(t):
+    c = Cluster(t)
+    at = spaces(c, t, 3)
+    one, two, three = c.members
+    begin(one)
+    one.psql(f"CREATE TABLESPACE one LOCATION '{at}/one'")
+    one.psql("CREATE TABLE far (x int) TABLESPACE one; INSERT INTO far SELECT generate_series(1, 1000)")
+    begin(two)
+    until(lambda: any(x.get("name") == two.name and x.get("streaming") for x in one.status().get("members", [])) or
+          one.psql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1", 30, "it streams")
+    time.sleep(3)  # until the third knows of it
+    begin(three)
+    c.wait_streaming(2)
+    ok(logged(three, "the clone is copied from a replica"), "the third was cloned from the second")
+    eq(logged(two, "the clone is copied from a replica"), [], "the second had nobody but the primary")
+    for m in (two, three):
+        eq(m.psql("SELECT count(*), pg_tablespace_location(oid) FROM far, pg_tablespace WHERE spcname = 'one' GROUP BY 2"),
+           f"1000|{at}/one", f"tablespace of {m.name}")
+
+    # Cut off, the primary writes what nobody else has: it is rewound, tablespace and all.
+    one.cut()
+    one.psql("CREATE TABLE lost TABLESPACE one AS SELECT 1 AS x; DELETE FROM far WHERE x > 10")
+    n = c.wait_primary(40, but=one)
+    n.psql("INSERT INTO far SELECT generate_series(1001, 2000)")
+    one.join()
+    c.wait_streaming(2)
+    until(lambda: one.psql("SELECT count(*), to_regclass('lost') FROM far") == "2000|", 30, "rewound")
+    ok(logged(one, '"msg":"rewound"'), "by pg_rewind")
+
+    # And one that cannot be rewound is cloned anew, into the same places.
+    other = [m for m in (two, three) if m is not n][0]
+    other.kill()
+    os.unlink(other.pgdata + "/global/pg_control")
+    t.file(f"{other.name}/.podgres-data/rejoin", "clone\n\n0\ntest\n20260101T000000Z\n")
+    other.replace()
+    other.wait_ready(60)
+    c.wait_streaming(2)
+    until(lambda: other.psql("SELECT count(*), to_regclass('lost') FROM far") == "2000|", 30, "cloned anew")
+    eq(other.psql("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'one'"), f"{at}/one", "its place")
+    ok(any(x.startswith("PG_") for x in volume(t, other)), volume(t, other))
