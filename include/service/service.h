@@ -67,6 +67,7 @@ int job_fence_flag_main(struct job *j, struct err *e) MUSTCHECK; /* argv: "on"|"
 int job_promote_main(struct job *j, struct err *e) MUSTCHECK;
 int job_members_main(struct job *j, struct err *e) MUSTCHECK;
 int job_checkpoint_main(struct job *j, struct err *e) MUSTCHECK;
+int job_handed_main(struct job *j, struct err *e) MUSTCHECK; /* argv: ADDRESS NAME */
 int job_space_main(struct job *j, struct err *e) MUSTCHECK;
 /* argv: "sweep", or "create" NAME IMMEDIATE INCREMENTAL KEEP RATE (see service/job_backup.h). */
 int job_backup_main(struct job *j, struct err *e) MUSTCHECK;

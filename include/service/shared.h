@@ -247,6 +247,8 @@ struct supervisor_status {
 	char ladder[96]; /* the rung we stand on: "fast, immediate in 12 s" */
 	int64_t backoff_until_ns;
 	uint64_t checkpointed;      /* number of the last checkpoint that the elector asked for */
+	uint64_t handed;            /* number of the last hand-over whose end was looked at */
+	char handed_error[200];     /* what the next primary lacks; "" for nothing */
 	char checkpoint_error[160]; /* why it was not written in time; "" when it was */
 	uint64_t orphans;           /* adopted zombies collected */
 	int64_t watchdog_fired_wall_us;

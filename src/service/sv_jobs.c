@@ -279,6 +279,9 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 	case JOB_MEMBERS:
 		sv_lease_cared(sv, &r);
 		break;
+	case JOB_HANDED:
+		sv_lease_handed(sv, &r);
+		break;
 	case JOB_CHECKPOINT:
 		sv_lease_checkpointed(sv, &r);
 		break;

@@ -207,6 +207,20 @@ sv_lease_checkpointed(struct sv *sv, const struct job_report *r)
 	sv_publish(sv);
 }
 
+static void
+lease_handed(struct sv *sv, const char *error)
+{
+	sv->st.handed = sv->lease.handed;
+	snprintf(sv->st.handed_error, sizeof(sv->st.handed_error), "%.199s", error);
+	sv_publish(sv);
+}
+
+void
+sv_lease_handed(struct sv *sv, const struct job_report *r)
+{
+	lease_handed(sv, r->outcome == JOB_OUT_OK ? "" : r->error);
+}
+
 /* The elector has found somebody who goes on from here. */
 static void
 lease_hand_over(struct sv *sv)
@@ -216,8 +230,14 @@ lease_hand_over(struct sv *sv)
 	if (l->el.handovers == l->handed)
 		return;
 	l->handed = l->el.handovers;
-	if (l->el.giving && sv->st.state == FSM_PRIMARY)
-		sv_event(sv, FSM_EV_SWITCHOVER, NULL);
+	if (!l->el.giving || sv->st.state != FSM_PRIMARY)
+		return;
+	if (!sv->job[SV_SIDE].proc)
+		sv_job_start(sv, SV_SIDE, JOB_HANDED,
+			(const char *[]){l->el.heir_address, l->el.heir}, 2);
+	else
+		lease_handed(sv, "nobody could look what the next primary has received");
+	sv_event(sv, FSM_EV_SWITCHOVER, NULL);
 }
 
 static void
