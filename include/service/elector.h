@@ -109,7 +109,8 @@ struct elector_switching {
 	bool written; /* the checkpoint */
 	bool judged;
 	char target[64];
-	char why[200]; /* not; "" */
+	char why[200];    /* not; "" */
+	char undone[200]; /* the last was begun, and then not carried out; "": written */
 };
 
 struct elector {
@@ -198,6 +199,8 @@ void elector_wishes(struct elector *el); /* what the next write is to say */
 void elector_order_take(struct elector *el, const struct elector_order *o);
 void elector_order_ends(struct elector *el); /* it was carried out, or cannot be any more */
 void elector_command(struct elector *el, const char *target); /* into what is written next */
+bool elector_handed(const struct elector *el);  /* a hand-over may give the Lease back */
+void elector_handover_look(struct elector *el); /* or is undone */
 void elector_named(const struct elector *el, char out[64]); /* who is to be elected; "": the best */
 bool elector_command_field(const struct elector *el, const char *field, char *out, size_t size);
 /* All that can be asked have answered since then, or had their time. */

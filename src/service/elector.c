@@ -169,6 +169,7 @@ elector_turn(struct elector *el)
 
 	elector_read(el);
 	elector_forget(el);
+	elector_handover_look(el);
 	elector_sync_turn(el);
 	elector_lease_step(el);
 	elector_failsafe_step(el);

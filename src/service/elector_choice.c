@@ -52,7 +52,7 @@ elector_releases(struct elector *el)
 	if (!postgres_gone(el))
 		return false;
 	if (el->st.giving)
-		return true;
+		return el->sv.stopping || elector_handed(el);
 	/* Nobody would take it, and this pod goes on with it. */
 	if (el->st.paused && el->sv.state != FSM_REJOIN)
 		return false;

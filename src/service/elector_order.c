@@ -7,6 +7,7 @@
  */
 #include <inttypes.h>
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -214,6 +215,8 @@ elector_judged(struct elector *el)
 	struct elector_switching *w = &el->switching;
 	char refused[16];
 
+	if (*w->undone)
+		return true;
 	if (el->order.number == 0 &&
 		(!el->object.command[0] ||
 			elector_command_field(el, "refused", refused, sizeof(refused)))) {
@@ -222,7 +225,8 @@ elector_judged(struct elector *el)
 		return el->object.command[0];
 	}
 	if (!w->since_ns) {
-		*w = (struct elector_switching){.since_ns = clock_boot_ns()};
+		memset(w, 0, offsetof(struct elector_switching, undone));
+		w->since_ns = clock_boot_ns();
 		el->st.checkpoint = 0;
 		switch_ask(el);
 		return false;
@@ -299,12 +303,55 @@ wish_order(struct elector *el)
 	elector_command(el, w->target);
 }
 
+/* ---- carried out, or not ---- */
+
+bool
+elector_handed(const struct elector *el)
+{
+	return el->sv.handed == el->st.handovers && !*el->sv.handed_error;
+}
+
+/* The next one lacks something, and nothing is lost yet: postgres starts again where it was. */
+void
+elector_handover_look(struct elector *el)
+{
+	struct elector_switching *w = &el->switching;
+
+	if (!el->st.giving || el->sv.handed != el->st.handovers || !*el->sv.handed_error ||
+		el->sv.stopping || !elector_mine(el))
+		return;
+	log_warning("the switchover is undone", F_STR("target", el->st.heir + 0),
+		F_STR("reason", el->sv.handed_error + 0));
+	el->st.giving = false;
+	snprintf(w->undone, sizeof(w->undone), "%s", el->sv.handed_error);
+	snprintf(el->st.answer, sizeof(el->st.answer), "%.190s; the former primary goes on",
+		w->undone);
+	el->st.answer_kind = ERR_STATE;
+	el->st.heir[0] = '\0';
+}
+
+static void
+wish_undone(struct elector *el)
+{
+	char target[64] = "";
+
+	(void)elector_command_field(el, "target", target, sizeof(target));
+	if (el->object.command[0])
+		write_refusal(el, target, el->switching.undone);
+	el->switching.undone[0] = '\0';
+	el->switching.since_ns = 0;
+}
+
 void
 elector_wish_orders(struct elector *el)
 {
+	if (el->st.giving && *el->st.heir)
+		elector_command(el, el->st.heir);
 	if (el->sv.state != FSM_PRIMARY || el->st.giving || !elector_judged(el))
 		return;
-	if (el->order.number)
+	if (*el->switching.undone)
+		wish_undone(el);
+	else if (el->order.number)
 		wish_order(el);
 	else
 		wish_command(el);

@@ -120,3 +120,41 @@ def test_of_two_that_ask_at_once_one_wins(t):
     c.wait_streaming(2)
     w.stop()
     eq(sorted({a[0] for a in w.acked} - w.rows_of(c.primary())), [], "acknowledged rows that are gone")
+
+
+@test(seconds=150)
+def test_a_switchover_is_refused_before_anything_stops_and_undone_when_the_target_falls_away(t):
+    c, p = pair(t)
+    s = next(m for m in c.members if m is not p)
+    p.psql(Writer.TABLE)
+    w = Writer(c).start()
+    until(lambda: len(w.acked) > 20, 20, "rows")
+    began = time.monotonic()
+    s.psql("SELECT pg_wal_replay_pause()")
+    until(lambda: s.status()["replayPaused"], 10, "paused")
+    a = p.post("/v1/switchover?wait=30s", {"target": s.name}, timeout=40)
+    eq(a.status, 409, a.text)
+    ok("replay is paused" in a.text, a.text)
+    s.psql("SELECT pg_wal_replay_resume()")
+    a = p.post("/v1/switchover?wait=30s", {"target": "nobody"}, timeout=40)
+    eq(a.status, 409, a.text)
+    ok("no such member" in a.text, a.text)
+    ok(w.gap(began) < 3, "clients noticed nothing")
+    until(lambda: not s.status()["replayPaused"], 10, "it replays")
+    # Its postgres stands still, and nothing there has noticed it yet.
+    frozen = s.postgres_tree() + [s.service("monitor")]
+    for x in frozen:
+        x.kill(signal.SIGSTOP)
+    a = p.post("/v1/switchover?wait=60s", {"target": s.name}, timeout=70)
+    for x in frozen:
+        x.kill(signal.SIGCONT)
+    now = c.wait_primary(60)
+    eq((a.status, now.name), (409, p.name), "the former primary goes on")
+    ok("goes on" in a.text, a.text)
+    eq(p.control("Latest checkpoint's TimeLineID"), "1", "no other timeline")
+    c.wait_streaming(1)
+    rows = len(w.acked)
+    until(lambda: len(w.acked) > rows, 30, "rows again")
+    print("figures: gap of a switchover that is undone", round(w.gap(began), 2))
+    w.stop()
+    eq(sorted({x[0] for x in w.acked} - w.rows_of(c.primary())), [], "acknowledged rows that are gone")
