@@ -70,6 +70,15 @@ former_self(const struct elector *el)
 	return !el->held && !el->replaced && strcmp(el->st.holder_name, el->s->opt->pod_name) == 0;
 }
 
+/* The holder is no pod of the cluster, and has not renewed for as long as it said: a name that was
+ * written by hand, or a pod that is gone for good. */
+static bool
+nobody_there(const struct elector *el)
+{
+	return !*el->st.holder_address && el->peers_listed && !el->held &&
+	       clock_boot_ns() >= lease_watch_claim_ns(&el->watch, &el->times, el->me, true);
+}
+
 static void
 publish_role(struct elector *el)
 {
@@ -87,6 +96,8 @@ publish_role(struct elector *el)
 		st->role = ELECTOR_FOLLOW;
 	p = elector_peer_of(el, st->holder_name);
 	snprintf(st->holder_address, sizeof(st->holder_address), "%s", p ? p->address : "");
+	if (st->role == ELECTOR_FOLLOW && nobody_there(el))
+		st->role = ELECTOR_WAIT;
 	if (*st->holder && !*st->holder_address)
 		elector_peers_look(el);
 }

@@ -65,6 +65,11 @@ def test_a_new_pod_on_the_volume_of_the_last_primary_leads_again(t):
     ok(time.monotonic() - began > 5, "it did not wait for the lease of another pod")
     system = m.control("Database system identifier")
 
+    # A holder that is no pod of the cluster: its time is waited for, and then it is nobody.
+    Chaos(c, 6, None).edit(lambda spec, notes: spec.update(holderIdentity="nonsense"))
+    until(lambda: not m.leads(), 10, "it stops")
+    until(m.leads, 40, "it leads again")
+
     # A volume of another cluster: nothing is made of it, whatever happens to the primary.
     t.initdb("ha-2")
     other = c.member(2)
