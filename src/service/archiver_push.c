@@ -20,6 +20,7 @@
 
 #define PUSH_PATIENCE_MS 30000  /* a question that cannot be answered with "done" */
 #define PUSH_STOP_MS 2000       /* all questions together while postgres is being stopped */
+#define PUSH_STOP_LEASE_MS 100  /* the same where another member waits to lead */
 #define PUSH_AGAIN_MS 10000     /* what failed for good is looked at again */
 #define PUSH_DEADLINE_MS 120000 /* of one file, and for each byte: */
 #define PUSH_BYTES_MS 100       /* bytes in a millisecond */
@@ -104,7 +105,9 @@ stop_wait_ns(const struct archiver *a, const struct archiver_client *c, int64_t 
 static bool
 stop_waited(const struct archiver *a, const struct archiver_client *c, int64_t now)
 {
-	return a->stop_waited_ns + stop_wait_ns(a, c, now) > PUSH_STOP_MS * MS_NS;
+	int64_t ms = archiver_lease_on(a) ? PUSH_STOP_LEASE_MS : PUSH_STOP_MS;
+
+	return a->stop_waited_ns + stop_wait_ns(a, c, now) > ms * MS_NS;
 }
 
 /* What can be said now; false: it has to wait. */

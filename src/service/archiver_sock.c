@@ -16,8 +16,8 @@
 #include "sys/file.h"
 
 #define SOCK_RESTORE_MS 5000
-#define SOCK_RESTORE_PROMOTE_MS 1500
-#define SOCK_RESTORE_AGAIN_MS 200 /* once it was given up, for as long as: */
+#define SOCK_RESTORE_PROMOTE_MS 400
+#define SOCK_RESTORE_AGAIN_MS 50 /* once it was given up, for as long as: */
 #define SOCK_RESTORE_ABSENT_MS 10000
 #define SOCK_WORKING_MS 5000
 #define SOCK_ASK_MS 10000 /* a connection that says nothing */
