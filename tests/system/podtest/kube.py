@@ -23,7 +23,7 @@ PODS = "/api/v1/namespaces/default/pods"
 MERGE, JSON_PATCH = "application/merge-patch+json", "application/json-patch+json"
 # What a pod of podgres asks for.
 POD_RIGHTS = ("get leases", "list leases", "watch leases", "create leases", "update leases",
-              "get pods", "list pods", "patch pods")
+              "list pods", "patch pods")
 
 
 def apiserver():

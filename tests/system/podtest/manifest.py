@@ -5,6 +5,7 @@ namespaces of its own, on a root file system that is read-only when the objects 
 """
 import os
 import shutil
+import subprocess
 
 import yaml
 
@@ -88,6 +89,13 @@ class ManifestMember(Member):
 
     def command(self):
         return ["nsenter", f"--net=/run/netns/{self.netns}", "sh", self.test.file(f"{self.name}.sh", self.mounts())]
+
+    def run(self, *command, seconds=60):
+        """Like kubectl exec; returns what it wrote."""
+        out = subprocess.run(["nsenter", "-t", str(self.init.pid), "--pid", "--mount", "--net", *command], capture_output=True,
+                             text=True, timeout=seconds, env=self.environment(), cwd="/", check=False)
+        eq(out.returncode, 0, f"{' '.join(command)}: {out.stdout}{out.stderr}")
+        return out.stdout
 
     def port_of(self, name):
         return next(p["containerPort"] for p in self.container["ports"] if p["name"] == name)
