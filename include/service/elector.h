@@ -221,6 +221,8 @@ const char *elector_sync_obstacle(const struct elector *el, const struct elector
 
 /* elector_sync_set.c */
 void elector_set_read(struct elector_set *out, const char *text);
+/* Of a Lease that has lost its set: who has what was acknowledged, all together know. */
+void elector_set_everybody(const struct elector *el, struct elector_set *out);
 bool elector_set_has(const struct elector_set *set, const char *name);
 /* Whether the data here is the leader's own, and not a copy of somebody's. */
 bool elector_set_ours(const struct elector *el, const struct elector_set *set);

@@ -117,6 +117,7 @@ struct plan_priority {
 
 /* Synchronous replication and failover, from the manifest: struct spec_sync. */
 struct plan_failover {
+	int32_t instances;
 	bool first;
 	int32_t number, least, max_names;
 	int64_t lag_bytes; /* maximumLagOnFailover; -1: no limit */

@@ -90,7 +90,8 @@ is_fenced(const struct spec_list *fenced, const char *pod)
 void
 configure_failover(struct plan_failover *out, const struct spec *spec)
 {
-	*out = (struct plan_failover){.first = spec->sync.first,
+	*out = (struct plan_failover){.instances = spec->instances,
+		.first = spec->sync.first,
 		.number = spec->sync.number,
 		.least = spec->sync.least,
 		.max_names = spec->sync.max_names,

@@ -339,6 +339,8 @@ choose(struct elector *el, size_t me, const char *target)
 		members[i].failover_priority = elector_priority(el, members[i].name);
 	}
 	elector_set_read(&set, el->object.sync);
+	if (!set.on && el->failover.number > 0)
+		elector_set_everybody(el, &set);
 	choose_sync(el, &set, members);
 	for (size_t i = 0; i < set.voters; i++)
 		voters[i] = set.voter[i];

@@ -67,6 +67,18 @@ elector_set_read(struct elector_set *out, const char *text)
 	out->acks = 0;
 }
 
+/* One acknowledgement each is the least that there was, so all have to be asked; of some that are
+ * not known nobody can say anything. */
+void
+elector_set_everybody(const struct elector *el, struct elector_set *out)
+{
+	bool all = el->peers >= (size_t)el->failover.instances;
+
+	*out = (struct elector_set){.on = true, .acks = all};
+	for (size_t i = 0; all && i < el->peers; i++)
+		snprintf(out->voter[out->voters++], sizeof(out->voter[0]), "%s", el->peer[i].name);
+}
+
 bool
 elector_set_has(const struct elector_set *set, const char *name)
 {
