@@ -70,6 +70,9 @@ bool lease_times_safe(const struct lease_times *t);
 /* T9: whether a cluster that runs with from may go to to at once; else the longer L must be
  * everywhere first, or the shorter V. */
 bool lease_times_change_safe(const struct lease_times *from, const struct lease_times *to);
+/* What is safe beside both: the shorter V and the longer L.  On the way from one to the other a
+ * holder goes by it until it has written that L and nothing of its own counts a longer V. */
+struct lease_times lease_times_between(const struct lease_times *a, const struct lease_times *b);
 
 /* ---- the record, as far as counting needs it ---- */
 
@@ -140,6 +143,8 @@ void lease_holder_doubts(
  * somebody deleted it; a fresh holder creates it again at once, which counts like a renewal.  The
  * other two: LEASE_STOP from now on. */
 void lease_holder_sees(struct lease_holder *h, enum lease_sight sight, int64_t now_ns);
+/* R has become shorter. */
+void lease_holder_paced(struct lease_holder *h, const struct lease_times *t);
 enum lease_phase lease_holder_phase(
 	struct lease_holder *h, const struct lease_times *t, int64_t now_ns);
 /* Until when; what the supervisor writes on the board for the fencer is the one of LEASE_DEAD. */

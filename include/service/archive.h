@@ -97,9 +97,9 @@ struct archive_push_result {
 int archive_push(struct archive *a, const struct archive_push *push, struct archive_push_result *r,
 	struct err *e) MUSTCHECK;
 
-/* Whether that file stands there under any extension; for a NAME.partial the whole segment will do. */
-int archive_push_there(
-	struct archive *a, const char *name, bool *there, struct err *e) MUSTCHECK;
+/* Whether that file stands there under any extension; for a NAME.partial the whole segment will do.
+ */
+int archive_push_there(struct archive *a, const char *name, bool *there, struct err *e) MUSTCHECK;
 
 /* ---- archive_fetch: one file comes in ---- */
 

@@ -79,7 +79,7 @@ struct archiver_health {
 /* ---- whose turn it is, in a cluster ---- */
 
 struct archiver_hold {
-	int64_t until_ns; /* the Lease is ours until then, boot time; 0: it is not */
+	int64_t until_ns;  /* the Lease is ours until then, boot time; 0: it is not */
 	uint32_t timeline; /* that was published last; 0: none, or not known */
 	uint64_t switch_lsn;
 	uint32_t members;
@@ -179,7 +179,8 @@ struct archiver {
 	uint32_t ring_starts; /* of postgres: another one follows a timeline of its own */
 	bool ring_stale;      /* what it was told is not so any more */
 	int64_t manifest_due_ns;
-	int64_t restore_absent_ns; /* until then a standby is told at once that a file is not there */
+	int64_t restore_absent_ns; /* until then a standby is told at once that a file is not there
+				    */
 	struct archiver_health health;
 	struct archiver_lease lease;
 	struct archiver_drain drain;
@@ -235,7 +236,7 @@ void archiver_store_worked(struct archiver *a);
 
 /* archiver_owner.c: is the folder ours? */
 bool archiver_owner_fine(struct archiver *a, const char *name); /* may this file be sent? */
-bool archiver_owner_known(const struct archiver *a); /* it is ours: we may look */
+bool archiver_owner_known(const struct archiver *a);            /* it is ours: we may look */
 void archiver_owner_start(struct archiver *a);
 void archiver_owner_done(
 	struct archiver *a, const struct archiver_worker *w, const struct archiver_done *done);

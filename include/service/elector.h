@@ -126,7 +126,9 @@ struct elector {
 	char me[LEASE_HOLDER_SIZE];
 	char cluster[LEASE_NAME_SIZE];
 	char lease_path[640], pods_path[960];
-	struct lease_times times;
+	struct lease_times times; /* in force */
+	struct lease_times goal;  /* of the manifest */
+	uint64_t manifest;        /* generation of the plan at which it was read */
 	struct lease_watch watch;
 	struct lease_holder holder;
 	int64_t began_ns;
@@ -179,6 +181,11 @@ struct elector {
 void elector_problem(struct elector *el, const char *hint, const char *fmt, ...) PRINTF(3, 4);
 void elector_turn(struct elector *el); /* looks at everything and does what is due */
 void elector_publish(struct elector *el);
+
+/* elector_times.c */
+int elector_times_begin(struct elector *el, struct err *e) MUSTCHECK;
+void elector_times_look(struct elector *el);     /* the manifest may have changed */
+void elector_times_answered(struct elector *el); /* a write of ours was, just now */
 
 /* elector_lease.c */
 int elector_lease_begin(struct elector *el, struct err *e) MUSTCHECK;

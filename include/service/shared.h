@@ -254,6 +254,7 @@ struct supervisor_status {
 	uint64_t orphans;           /* adopted zombies collected */
 	int64_t watchdog_fired_wall_us;
 	int64_t lease_deadline_ns;                     /* the deadline the fencer watches */
+	int64_t lease_fence_ns;                        /* V3 of the Lease, as it is reckoned with */
 	uint32_t operations;                           /* ever; the newest are in the ring */
 	struct operation operation[SHARED_OPERATIONS]; /* slot = number % SHARED_OPERATIONS */
 	struct service_status service[SERVICES];

@@ -54,6 +54,7 @@ struct elector_status {
 	int64_t sent_ns; /* boot time of sending the last write that made or kept the Lease ours,
 			    0: it is not */
 	int64_t fast_ns, kill_ns, fence_ns; /* V1, V2 and V3 of it, after sent_ns */
+	int64_t lease_ns;                   /* L */
 	int64_t read_ns;                    /* boot time of the last answer of the API; 0: none */
 	uint64_t system_id;                 /* of the cluster; 0: it was never made */
 	uint32_t timeline;                  /* of the last primary */

@@ -46,6 +46,26 @@ lease_times_change_safe(const struct lease_times *from, const struct lease_times
 }
 
 static int64_t
+lesser(int64_t a, int64_t b)
+{
+	return a < b ? a : b;
+}
+
+struct lease_times
+lease_times_between(const struct lease_times *a, const struct lease_times *b)
+{
+	return (struct lease_times){
+		.lease_ms = a->lease_ms > b->lease_ms ? a->lease_ms : b->lease_ms,
+		.retry_ms = lesser(a->retry_ms, b->retry_ms),
+		.call_ms = lesser(a->call_ms, b->call_ms),
+		.stop_ms = lesser(a->stop_ms, b->stop_ms),
+		.kill_ms = lesser(a->kill_ms, b->kill_ms),
+		.fencer_ms = lesser(a->fencer_ms, b->fencer_ms),
+		.released_ms = b->released_ms,
+	};
+}
+
+static int64_t
 at_least(int64_t v, int64_t least)
 {
 	return v < least ? least : v;
@@ -257,6 +277,12 @@ lease_holder_sees(struct lease_holder *h, enum lease_sight sight, int64_t now_ns
 	}
 }
 
+void
+lease_holder_paced(struct lease_holder *h, const struct lease_times *t)
+{
+	h->next_ns = lesser(h->next_ns, h->sent_ns + t->retry_ms * MS_NS);
+}
+
 enum lease_do
 lease_holder_next(const struct lease_holder *h, const struct lease_times *t, int64_t now_ns)
 {
@@ -304,6 +330,9 @@ lease_watch_saw(struct lease_watch *w, const struct lease_record *r, int64_t now
 
 	if (r->consistent && strcmp(r->version, w->asked) != 0)
 		w->asked[0] = '\0';
+	/* A renewal that is seen says more than what was promised before it. */
+	if (changed && r->exists && r->holder[0] && strcmp(w->last.holder, r->holder) == 0)
+		w->promise_ns = 0;
 	if (changed)
 		w->seen_ns = now_ns;
 	if (r->exists && r->holder[0])

@@ -9,6 +9,7 @@
  *   elector_choice  keep it, give it back, ask for it; what it says
  *   elector_sync    who acknowledges commits, in the Lease and in postgres
  *   elector_order   what people ask for
+ *   elector_times     the manifest's primaryLease, also when it changes
  *   elector_peers   the other members
  *   elector_label     the role, where Services look
  *   elector_pause     the whole cluster is left alone
@@ -24,7 +25,6 @@
 #include "base/clock.h"
 #include "base/log.h"
 #include "service/configure.h"
-#include "service/spec_file.h"
 #include "sys/channel.h"
 
 #define TURN_MS 200
@@ -102,12 +102,26 @@ publish_role(struct elector *el)
 		elector_peers_look(el);
 }
 
+/*
+ * Our own timeline, and nobody knows whether the Lease says so: another may make one of the same
+ * number.  As a standby this postgres could not be told from one of that history any more.
+ */
+static bool
+twin_danger(const struct elector *el)
+{
+	return el->exists && lease_same_pod(el->object.holder, el->me) && !el->sv.plan.standby &&
+	       el->sv.plan.timeline > el->object.timeline;
+}
+
 /* A preparation that began now would make a standby of what may lead the next moment. */
 static bool
 still_deciding(const struct elector *el)
 {
-	if (el->held || el->sv.state != FSM_BOOT || el->sv.fenced ||
-		clock_boot_ns() > el->began_ns + DECIDE_MS * MS_NS)
+	if (el->held || el->sv.state != FSM_BOOT || el->sv.fenced)
+		return false;
+	if (twin_danger(el))
+		return true;
+	if (clock_boot_ns() > el->began_ns + DECIDE_MS * MS_NS)
 		return false;
 	if (el->exists && el->object.holder[0])
 		return lease_same_pod(el->object.holder, el->me);
@@ -133,6 +147,8 @@ elector_publish(struct elector *el)
 	st->fast_ns = el->times.stop_ms * MS_NS;
 	st->kill_ns = el->times.kill_ms * MS_NS;
 	st->fence_ns = el->times.fencer_ms * MS_NS;
+	st->lease_ns = el->times.lease_ms * MS_NS;
+	st->promise_ns = el->watch.promise_ns;
 	st->system_id = o->system_id;
 	st->timeline = o->timeline;
 	st->switch_lsn = o->switch_lsn;
@@ -181,6 +197,7 @@ elector_turn(struct elector *el)
 	elector_read(el);
 	elector_forget(el);
 	elector_handover_look(el);
+	elector_times_look(el);
 	elector_sync_turn(el);
 	elector_lease_step(el);
 	elector_failsafe_step(el);
@@ -221,37 +238,6 @@ elector_on_msg(struct service *s, const struct channel_msg *msg)
 /* ---- life ---- */
 
 static int
-elector_times(struct elector *el, struct err *e)
-{
-	AUTO(spec_free) struct spec *spec = NULL;
-	struct spec_notes notes = {0};
-	struct lease_request r = LEASE_REQUEST_DEFAULT;
-	int rc = spec_file_load(&spec, el->s->opt, &notes, e);
-
-	spec_notes_deinit(&notes);
-	if (rc < 0)
-		return -1;
-	r.duration_s = spec->lease.duration_s;
-	r.renew_s = spec->lease.renew_s;
-	r.retry_s = spec->lease.retry_s;
-	r.released_s = spec->lease.released_s;
-	configure_failover(&el->failover, spec);
-	el->st.failsafe_on = spec->lease.failsafe;
-	el->failsafe.ask_ms = spec->lease.failsafe_ask_ms;
-	if (el->failsafe.ask_ms < LEASE_ASK_MIN_MS)
-		el->failsafe.ask_ms = LEASE_ASK_MIN_MS;
-	if (el->failsafe.ask_ms > LEASE_ASK_MS)
-		el->failsafe.ask_ms = LEASE_ASK_MS;
-	snprintf(el->cluster, sizeof(el->cluster), "%.253s",
-		*el->s->opt->cluster_name ? el->s->opt->cluster_name : spec->name);
-	if (!el->cluster[0])
-		return err_set(e, ERR_CONFIG,
-			"the cluster has no name: set --cluster-name, or "
-			"metadata.name of the manifest");
-	return lease_times_make(&el->times, &r, e);
-}
-
-static int
 elector_open(struct elector *el, struct err *e)
 {
 	const struct run_options *opt = el->s->opt;
@@ -267,7 +253,7 @@ elector_open(struct elector *el, struct err *e)
 	if (!lease_holder_name(el->me, opt->pod_name, opt->pod_uid, opt->session_id))
 		return err_set(e, ERR_CONFIG, "the names of this pod are too long");
 	snprintf(el->st.identity, sizeof(el->st.identity), "%.255s", el->me);
-	if (elector_times(el, e) < 0 || kube_find(&el->place, &given, e) < 0 ||
+	if (elector_times_begin(el, e) < 0 || kube_find(&el->place, &given, e) < 0 ||
 		kube_open(&el->kube, &el->place, el->s->loop, e) < 0)
 		return -1;
 	return elector_lease_begin(el, e) < 0 || elector_peers_begin(el, e) < 0 ? -1 : 0;

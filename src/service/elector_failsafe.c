@@ -265,6 +265,7 @@ may_ask(struct elector *el)
 
 	return el->st.failsafe_on && el->held && elector_mine(el) && el->exists &&
 	       el->sv.state == FSM_PRIMARY && !el->st.giving && el->object.system_id &&
+	       (el->holder.doubt || el->st.failsafe) &&
 	       el->object.timeline == el->sv.plan.timeline && !fs->too_many &&
 	       lists(el->object.members, el->s->opt->pod_name) && elector_renews(el);
 }
@@ -402,7 +403,6 @@ elector_failsafe_asked(struct elector *el, const struct channel_msg *msg)
 			F_STR("holder", q.holder), F_STR("why", why));
 	} else {
 		a.ms = (el->watch.promise_ns - clock_boot_ns()) / MS_NS;
-		el->st.promise_ns = el->watch.promise_ns;
 		log_info("promised not to claim the Lease", F_STR("holder", q.holder),
 			F_INT("ms", a.ms));
 	}

@@ -161,12 +161,14 @@ lease_done_ok(struct elector *el, enum elector_call call, const struct kube_answ
 			(void)!lease_holder_renewed(&el->holder, &el->times, a->send_ns, now);
 		else
 			lease_claimed(el, a->send_ns);
+		elector_times_answered(el);
 		break;
 	case ELECTOR_RENEW:
 		elector_sync_answered(el);
 		elector_failsafe_saw(el, true);
 		el->quiet_until_ns = now + NEWS_MS * MS_NS;
 		(void)!lease_holder_renewed(&el->holder, &el->times, a->send_ns, now);
+		elector_times_answered(el);
 		break;
 	case ELECTOR_RELEASE:
 		log_info("the Lease was given back");

@@ -131,6 +131,10 @@ lease_read(struct sv *sv)
 	l->fast_ns = l->el.fast_ns;
 	l->kill_ns = l->el.kill_ns;
 	l->fence_ns = l->el.fence_ns;
+	if (sv->st.lease_fence_ns != l->fence_ns) {
+		sv->st.lease_fence_ns = l->fence_ns;
+		sv_publish(sv);
+	}
 	if (board_deadline_ns(sv->board) != 0 && l->bound)
 		(void)!sv_arm(sv);
 }

@@ -1,5 +1,6 @@
 """ha_failsafe - a primary without the API goes on as long as every member promises not to follow, and not a moment longer."""
 import json
+import os
 import time
 
 from podtest import eq, ok, test, until
@@ -121,3 +122,37 @@ def test_a_pause_is_of_the_whole_cluster_and_keeps_everything_as_it_is(t):
     until(lambda: not any(m.status()["paused"] for m in c.members), 10, "everybody knows")
     c.wait_streaming(2)
     eq(judged(c, w, n), [], "acknowledged rows that are gone")
+
+
+@test(seconds=150)
+def test_the_times_of_the_lease_change_while_it_is_held(t):
+    """Longer, shorter, with and without the API: the fence follows, and the Lease never says less than the holder counts."""
+    c, p, w = three(t)
+
+    def times(**lease):
+        text = MANIFEST.replace("NAME", "ha").replace("{leaseDurationSeconds: 6, renewDeadlineSeconds: 3, retryPeriodSeconds: 1}",
+                                                      json.dumps(lease))
+        for m in c.members:
+            with open(m.manifest + ".new", "w") as f:
+                f.write(text)
+            os.rename(m.manifest + ".new", m.manifest)
+
+    def fence():
+        s = p.status()["lease"]
+        return s["deadlineInSeconds"] + s["renewedAgeSeconds"]
+    eq(round(fence()), 3, "V1")
+    times(leaseDurationSeconds=12, renewDeadlineSeconds=6, retryPeriodSeconds=2)
+    until(lambda: round(fence()) == 6, 20, "V1 is longer")
+    eq(c.lease()["spec"]["leaseDurationSeconds"], 12, "L stood there before")
+    times(leaseDurationSeconds=5, renewDeadlineSeconds=2, retryPeriodSeconds=1)
+    until(lambda: c.lease()["spec"]["leaseDurationSeconds"] == 5, 20, "L is shorter")
+    eq(round(fence()), 2, "V1 was before")
+    began = time.monotonic()
+    p.cut()
+    n = c.wait_primary(20, but=p)
+    until(lambda: w.acked[-1][3] > began and w.acked[-1][1] == n.address, 30, "rows through the next one")
+    gap = w.gap(began - 1)
+    print("figures: gap of a cut primary at a Lease of 5 s", round(gap, 2))
+    p.join()
+    c.wait_streaming(2)
+    judged(c, w, n)

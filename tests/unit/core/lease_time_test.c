@@ -477,6 +477,26 @@ a_manifest_whose_lease_cannot_be_safe_is_refused(void **state)
 }
 
 static void
+between_two_sets_of_times_both_are_kept(void **state)
+{
+	struct lease_times a = default_times(), b, m;
+	struct lease_request r = {6, 3, 1, 1, 0, 0};
+	struct err e;
+
+	(void)state;
+	assert_int_equal(lease_times_make(&b, &r, &e), 0);
+	for (int i = 0; i < 2; i++) {
+		m = lease_times_between(i ? &a : &b, i ? &b : &a);
+		assert_true(lease_times_safe(&m));
+		assert_true(lease_times_change_safe(&a, &m));
+		assert_true(lease_times_change_safe(&b, &m) || m.lease_ms > b.lease_ms);
+		assert_int_equal(m.lease_ms, 15000);
+		assert_int_equal(m.stop_ms, 3000);
+		assert_int_equal(m.fencer_ms, b.fencer_ms);
+	}
+}
+
+static void
 promises_move_the_deadline_and_leave_the_doubt(void **state)
 {
 	struct lease_times t = default_times();
@@ -540,6 +560,7 @@ main(void)
 		cmocka_unit_test(nobody_promises_while_a_claim_of_its_own_may_still_land),
 		cmocka_unit_test(the_manifest_gives_the_times_or_leaves_the_defaults),
 		cmocka_unit_test(promises_move_the_deadline_and_leave_the_doubt),
+		cmocka_unit_test(between_two_sets_of_times_both_are_kept),
 		cmocka_unit_test(a_deleted_lease_is_waited_out_as_long_as_it_said),
 		cmocka_unit_test(a_manifest_whose_lease_cannot_be_safe_is_refused),
 	};
