@@ -109,8 +109,9 @@ publish_role(struct elector *el)
 static bool
 twin_danger(const struct elector *el)
 {
-	return el->exists && lease_same_pod(el->object.holder, el->me) && !el->sv.plan.standby &&
-	       el->sv.plan.timeline > el->object.timeline;
+	return el->exists && lease_same_pod(el->object.holder, el->me) &&
+	       (el->object.promoting ||
+		       (!el->sv.plan.standby && el->sv.plan.timeline > el->object.timeline));
 }
 
 /* A preparation that began now would make a standby of what may lead the next moment. */
