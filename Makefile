@@ -275,6 +275,7 @@ lint-shell:
 	grep -lE '^#!/bin/(ba)?sh' -r scripts .ci tests docker | xargs shellcheck
 lint-docs: $(if $(wildcard scripts/check-docs),$(BUILD)/podgres)
 	$(if $(wildcard scripts/check-docs),BUILD=$(BUILD) scripts/check-docs $(BUILD)/podgres,@:)
+	scripts/check-checklist
 lint-model:
 	tests/model/check-table --self-test
 lint-gcc: $(BUILD)/podgres $(UNIT_BIN)

@@ -166,6 +166,42 @@ class Campaign:
             until(lambda m=m: m.psql(count) == want, 30, f"{m.name} has all of it")
 
 
+class Told:
+    """As a campaign leaves it behind, for the judge alone: one member's lease was granted at these times."""
+
+    def __init__(self, rows, grants=((0.0, "a/u/n"),), thaws=()):
+        member = type("Member", (), {})
+        self.c, self.thaws = self, list(thaws)
+        self.members = [member() for _ in range(2)]
+        for m, name in zip(self.members, "ab"):
+            m.name = m.address = name
+        self.api, self.written = self, list(grants)
+        self.acked, self.have = rows, set()
+
+    def rows_of(self, _):
+        return self.have
+
+
+@test(seconds=20)
+def test_the_judge_sees_what_may_never_be(t):
+    def of(rows, **how):
+        told = Told(rows, **how)
+        told.have = {r[0] for r in rows} - {2}
+        v = Verdict(told, [told], FENCE)
+        return [len(v.turns), len(v.owners), len(v.late), *map(len, v.lost(None))]
+
+    both = ((0.0, "a/u/n"), (2.0, "b/u/n"))
+    good = [(1, "a", 1.0, 1.1, "01"), (3, "b", 2.1, 2.2, "02")]
+    eq(of(good, grants=both), [0, 0, 0, 0, 0], "nothing wrong")
+    eq(of([*good, (4, "a", 2.3, 2.4, "01")], grants=both)[0], 1, "acknowledged after a later timeline had")
+    eq(of([*good, (4, "a", 2.3, 2.4, "01")], grants=both, thaws=[(2.35, "a")])[0], 0, "on its way when the pod was thawed")
+    eq(of([*good, (4, "a", 2.3, 2.4, "02")], grants=both)[1], 1, "a timeline of two")
+    eq(of([(1, "a", FENCE + 0.1, FENCE + 0.2, "01")])[2], 1, "after the deadline")
+    eq(of([(1, "b", 1.0, 1.1, "01")])[2], 1, "without a grant")
+    eq(of([*good, (2, "a", 1.2, 1.3, "01")], grants=both)[3:], [1, 0], "lost at the end of its timeline")
+    eq(of([(2, "a", 0.5, 0.6, "01"), *good], grants=both)[3:], [1, 1], "lost from the middle")
+
+
 @test(seconds=scale(400, 6000))
 def test_no_two_acknowledge_whatever_happens(t):
     campaign = Campaign(t)

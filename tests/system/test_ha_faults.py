@@ -6,7 +6,7 @@ import os
 import signal
 import time
 
-from podtest import eq, ok, test, until
+from podtest import eq, ok, scale, test, until
 from podtest.chaos import Chaos, Verdict, WallClock
 from podtest.cluster import Cluster
 from podtest.writer import Writer
@@ -51,7 +51,7 @@ def judged(c, chaos, writers):
 # ---- one member ----
 
 
-@test(seconds=200)
+@test(seconds=200, tags=["asan"])
 def test_a_new_pod_on_the_volume_of_the_last_primary_leads_again(t):
     """Another UID, so that it waits for the lease; and it does not follow its former self."""
     c = Cluster(t, real=False)
@@ -103,6 +103,44 @@ def test_a_new_pod_on_the_volume_of_the_last_primary_leads_again(t):
     eq((m.state(), m.postgres_tree()), ("fenced", []), "with the API back and the lease free")
     m.order("unfence")
     until(m.leads, 40, "it leads")
+
+
+def resources(p):
+    with open(f"/proc/{p.pid}/status") as f:
+        rss = next(int(line.split()[1]) for line in f if line.startswith("VmRSS:"))
+    return rss, len(os.listdir(f"/proc/{p.pid}/fd"))
+
+
+@test(seconds=200)
+def test_changes_of_the_lease_cost_no_memory_and_no_descriptors(t):
+    """PODGRES_TEST_SCALE=full: ten thousand.  Each is an event of the watch; renewals between them meet 409, read again, write again."""
+    c = Cluster(t, real=False)
+    m = c.member(1)
+    m.start()
+    m.wait_ready()
+    done = 0
+
+    def change(n):
+        nonlocal done
+        for _ in range(n):
+            done += 1
+            with c.api.db.lock:
+                c.api.db.patch("leases", "default", c.name, "merge", {"metadata": {"annotations": {"example.com/n": str(done)}}})
+            time.sleep(0.0005)
+
+    change(scale(500, 2000))
+    time.sleep(2)
+    e = m.service("elector")
+    before, asked = resources(e), len(c.api.requests)
+    change(scale(2500, 10000))
+    time.sleep(2)
+    eq(m.service("elector").pid, e.pid, "the same elector")
+    after = resources(e)
+    print(f"figures: elector before (kB, descriptors) {before}, after {scale(2500, 10000)} changes of the Lease {after}, "
+          f"requests meanwhile {len(c.api.requests) - asked}")
+    ok(m.leads(), "it leads")
+    ok(after[0] < before[0] + 300, f"memory grew from {before[0]} to {after[0]} kB")
+    ok(after[1] <= before[1] + 2, f"descriptors grew from {before[1]} to {after[1]}")
 
 
 # ---- three members ----
