@@ -9,7 +9,9 @@
 
 #include "base/clock.h"
 #include "base/log.h"
+#include "core/lineage.h"
 #include "net/kube_json.h"
+#include "pg/wal_dir.h"
 #include "service/elector.h"
 #include "sys/file.h"
 
@@ -128,12 +130,29 @@ elector_news(struct elector *el)
 
 /* ---- what is written ---- */
 
-/* Only a primary knows where its own timeline began. */
+/* Only a primary knows where its own timeline began; 0: it cannot be read.  The facts on the board
+ * may still be of the timeline before. */
+static uint64_t
+timeline_began(const struct elector *el)
+{
+	const struct plan *plan = &el->sv.plan;
+	struct lineage_entry entry[PG_HISTORY];
+	struct lineage_history history = {.entry = entry, .max = PG_HISTORY};
+	char inside[FILE_PATH_MAX];
+	struct err e;
+
+	if (file_join(inside, sizeof(inside), el->s->opt->pgdata, "pg_wal", &e) < 0 ||
+		wal_dir_history(
+			*plan->waldir ? plan->waldir : inside, plan->timeline, &history, &e) < 0) {
+		log_warning("where the timeline began is not known", F_STR("error", e.msg));
+		return 0;
+	}
+	return history.n ? history.entry[history.n - 1].lsn : 0;
+}
+
 static void
 wish_timeline(struct elector *el)
 {
-	const struct pg_facts *pg = &el->pg;
-
 	if (el->sv.state != FSM_PRIMARY || !el->sv.plan.system_id)
 		return;
 	el->wanted.system_id = el->sv.plan.system_id;
@@ -141,10 +160,7 @@ wish_timeline(struct elector *el)
 	if (el->sv.plan.timeline <= el->wanted.timeline)
 		return;
 	el->wanted.timeline = el->sv.plan.timeline;
-	el->wanted.switch_lsn = 0;
-	for (uint32_t i = 0; i < pg->histories && i < PG_HISTORY; i++)
-		if (pg->history[i].timeline + 1 == el->wanted.timeline || i + 1 == pg->histories)
-			el->wanted.switch_lsn = pg->history[i].lsn;
+	el->wanted.switch_lsn = timeline_began(el);
 }
 
 void

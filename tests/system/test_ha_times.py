@@ -30,6 +30,12 @@ def test_one_change_of_primary_right_after_another(t):
         ok(gap < 10, f"a gap of {gap:.1f} s")
         print("figures: gap of a switchover", round(gap, 3))
         c.wait_streaming(2)
+        # What a later one compares its own history with.
+        timeline = p.status()["timeLineID"]
+        began_at = p.psql(f"SELECT pg_read_file('pg_wal/{timeline:08X}.history')").strip().splitlines()[-1].split("\t")[1]
+        notes = until(lambda t=timeline: (lambda a: a if a.get("podgres.dev/timeline") == str(t) else None)(
+            c.lease()["metadata"]["annotations"]), 10, "the timeline in the Lease")
+        eq(notes["podgres.dev/switchLSN"], began_at, f"where timeline {timeline} began")
     eq(p.psql("SHOW recovery_init_sync_method"), "syncfs", "how files are synced before crash recovery")
     # A postgres that was killed comes back in its place, and nobody else becomes the primary.
     began = time.monotonic()
