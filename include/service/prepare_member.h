@@ -67,6 +67,7 @@ int mark_write(
 	struct member *m, enum mark_state state, const char *reason, struct err *e) MUSTCHECK;
 /* PGDATA is to be replaced, and only because somebody ordered it: what is in it is whole. */
 bool mark_is_reinit(const struct member *m);
+void mark_stamp(char out[24]); /* of now, part of a folder's name */
 int mark_clear(struct member *m, struct err *e) MUSTCHECK;
 
 /* ---- prepare_follow: does PGDATA go with the primary? ---- */
@@ -107,6 +108,15 @@ int member_reinit(struct prepare *p, struct err *e) MUSTCHECK;
 void member_reinit_done(struct prepare *p);
 /* Finishes a change of places that was interrupted. */
 int member_resume_swap(struct prepare *p, struct err *e) MUSTCHECK;
+
+/* ---- member_lost: what was given up ---- */
+
+/* The last time, from the list; at "" when there was none. */
+void lost_last(const struct run_options *opt, struct plan_lost *out);
+/* Notes it, in the plan too, and keeps the WAL as the options say. */
+void lost_record(struct prepare *p, uint32_t timeline, uint64_t from, uint64_t to);
+/* Former data directories, but for the one of that stamp ("": none is spared). */
+int member_remove_old(const struct run_options *opt, const char *stamp, struct err *e) MUSTCHECK;
 
 /* ---- member_source: whom a clone is copied from ---- */
 

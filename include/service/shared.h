@@ -68,6 +68,9 @@ enum coordination {
 /* Whom a member is cloned from. */
 enum clone_from { CLONE_FROM_AUTO, CLONE_FROM_PRIMARY };
 
+/* What is kept of WAL that the primary does not have. */
+enum keep_diverged { KEEP_DIVERGED_WAL, KEEP_DIVERGED_NONE };
+
 struct run_options {
 	char config[PATH_LEN];    /* manifest; "" for none */
 	char pgdata[PATH_LEN];    /* absolute */
@@ -101,7 +104,9 @@ struct run_options {
 	char kube_api[PATH_LEN]; /* "https://host:port"; "" for what the pod's service account says
 				  */
 	char kube_token[PATH_LEN], kube_ca[PATH_LEN]; /* files; "" for the service account's */
-	uint32_t clone_from; /* enum clone_from */
+	uint32_t clone_from;    /* enum clone_from */
+	uint32_t keep_diverged; /* enum keep_diverged */
+	int64_t keep_old_ms;    /* a former data directory, from when the next one streams */
 	int64_t started_wall_us;
 	int64_t started_boot_ns;
 };
@@ -123,6 +128,15 @@ struct plan_failover {
 	int64_t lag_bytes; /* maximumLagOnFailover; -1: no limit */
 	uint32_t priorities;
 	struct plan_priority priority[PLAN_PRIORITIES];
+};
+
+/* What this instance had as a primary and gave up when it followed another one. */
+struct plan_lost {
+	char at[40];       /* RFC 3339; "": never */
+	uint32_t timeline; /* that was left at from */
+	uint64_t from, to;
+	char primary[64];    /* that went on */
+	char kept[PATH_LEN]; /* folder with a copy of the WAL; "": none */
 };
 
 #define PLAN_WARNINGS 16
@@ -168,6 +182,7 @@ struct plan {
 	char config_hash[65];   /* SHA-256 of what was rendered */
 	char config_error[512]; /* a broken manifest keeps the old one: FILE:LINE:COL: ... */
 	char archive[64];       /* "none" */
+	struct plan_lost lost;
 	uint32_t warnings;
 	char warning[PLAN_WARNINGS][320];
 };

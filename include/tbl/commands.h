@@ -23,7 +23,7 @@ COMMAND(RELOAD, "reload", cmd_order, ORDER, "", "read the manifest again and rel
 COMMAND(PAUSE, "pause", cmd_order, ORDER, "on|off",
 	"keep podgres from acting by itself: no restart after a crash", NULL)
 COMMAND(REINIT, "reinit", cmd_order, ORDER, "",
-	"clone this standby anew from the primary; the former copy is kept until the next clone", NULL)
+	"clone this standby anew from the primary; the former copy is kept for a while (--keep-old)", NULL)
 COMMAND(BACKUP, "backup", cmd_backup, ARCHIVE,
 	"create|list|show ID|verify [ID...]|delete ID...|prune|keep ID [standalone]|unkeep ID",
 	"base backups in the archive; an ID may also be a backup's name, latest or oldest", NULL)

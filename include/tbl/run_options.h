@@ -60,6 +60,13 @@ RUN_OPTION("coordination", CHOICE, coordination, "PODGRES_COORDINATION", "none",
 RUN_OPTION("clone-from", CHOICE, clone_from, "PODGRES_CLONE_FROM", "auto", "auto|primary",
 	"whom an instance of a cluster is cloned from: a replica that streams with little lag, and "
 	"the primary when there is none; or always the primary")
+RUN_OPTION("keep-diverged", CHOICE, keep_diverged, "PODGRES_KEEP_DIVERGED", "wal", "wal|none",
+	"what a former primary keeps of what only it had when it follows another one: a copy of that "
+	"WAL, at most 256 MB, in STATE_DIR/diverged, three times; or nothing. The list there is "
+	"written in any case")
+RUN_OPTION("keep-old", SPAN, keep_old_ms, "PODGRES_KEEP_OLD", "10m", "TIME",
+	"how long a data directory that was replaced by a clone is kept as PGDATA.podgres-old-..., "
+	"from when the clone streams")
 RUN_OPTION("kube-api", TEXT, kube_api, "PODGRES_KUBE_API", "", "URL",
 	"the API of Kubernetes; found by itself in a pod")
 RUN_OPTION("kube-token-file", PATH, kube_token, "PODGRES_KUBE_TOKEN_FILE", "", "FILE",

@@ -71,6 +71,22 @@ status_members(const struct status_view *v, struct buf *out)
 	term_table_print(&t, v->term, out, 2);
 }
 
+static void
+status_lost(const struct status_view *v, struct buf *out)
+{
+	AUTO(buf_deinit) struct buf text = {0};
+	const char *kept = status_s(v, "lease.lastDivergence.keptIn");
+
+	if (!*status_s(v, "lease.lastDivergence.at"))
+		return;
+	buf_printf(&text, "%.0f bytes from %s on, %s", status_n(v, "lease.lastDivergence.bytes"),
+		status_s(v, "lease.lastDivergence.fromLsn"),
+		status_s(v, "lease.lastDivergence.at"));
+	if (*kept)
+		buf_printf(&text, "; kept in %s", kept);
+	status_fact(v, out, "WAL given up", &text);
+}
+
 void
 status_lease(const struct status_view *v, struct buf *out)
 {
@@ -92,4 +108,5 @@ status_lease(const struct status_view *v, struct buf *out)
 	if (*problem)
 		buf_printf(&text, "; %s", problem);
 	status_fact(v, out, "Lease", &text);
+	status_lost(v, out);
 }

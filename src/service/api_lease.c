@@ -48,6 +48,20 @@ status_member(struct json *j, const struct api_view *v, const struct elector_mem
 	json_end_obj(j);
 }
 
+static void
+status_lost(struct json *j, const struct plan_lost *l)
+{
+	json_kobj(j, "lastDivergence");
+	json_kstr(j, "at", l->at);
+	json_kint(j, "timeline", l->timeline);
+	api_json_lsn(j, "fromLsn", l->from);
+	api_json_lsn(j, "toLsn", l->to);
+	json_kint(j, "bytes", (int64_t)(l->to - l->from));
+	json_kstr(j, "primary", l->primary);
+	json_kstr(j, "keptIn", *l->kept ? l->kept : NULL);
+	json_end_obj(j);
+}
+
 void
 api_json_lease(struct json *j, struct api_call *c)
 {
@@ -73,6 +87,8 @@ api_json_lease(struct json *j, struct api_call *c)
 	if (el->sync)
 		status_sync(j, el);
 	api_json_failsafe(j, v);
+	if (*v->sup.plan.lost.at)
+		status_lost(j, &v->sup.plan.lost);
 	json_karr(j, "members");
 	for (uint32_t i = 0; i < el->members && i < ELECTOR_MEMBERS; i++)
 		status_member(j, v, &el->member[i]);

@@ -13,7 +13,7 @@
 #include "base/log.h"
 #include "pg/control.h"
 #include "pg/sql.h"
-#include "service/member.h"
+#include "service/prepare_member.h"
 #include "service/spec_file.h"
 #include "sys/file.h"
 
@@ -29,6 +29,7 @@ struct members {
 	struct sql *sql;
 	bool in_recovery, receiving;
 	uint64_t replayed;
+	int64_t up_ms; /* since postgres was started */
 	struct holder holder;
 	bool has_holder;
 };
@@ -63,12 +64,15 @@ members_connect(struct members *m, struct err *e)
 		sql_ask(m->sql,
 			"SELECT pg_catalog.pg_is_in_recovery(), EXISTS (SELECT FROM "
 			"pg_catalog.pg_stat_wal_receiver WHERE status = 'streaming'), "
-			"COALESCE(pg_catalog.pg_last_wal_replay_lsn(), '0/0')",
+			"COALESCE(pg_catalog.pg_last_wal_replay_lsn(), '0/0'), "
+			"(1000 * EXTRACT(epoch FROM pg_catalog.now() - "
+			"pg_catalog.pg_postmaster_start_time()))::bigint",
 			deadline_ns, e) < 0)
 		return err_add(e, "own postgres");
 	m->in_recovery = sql_bool(m->sql, 0, 0);
 	m->receiving = sql_bool(m->sql, 0, 1);
 	(void)!lineage_lsn_parse(sql_text(m->sql, 0, 2), &m->replayed);
+	m->up_ms = sql_int(m->sql, 0, 3, 0);
 	return 0;
 }
 
@@ -174,6 +178,17 @@ members_ancestry(struct members *m, struct err *e)
 	return rc;
 }
 
+/* What a clone has replaced: the clone streams, and has done so for a while. */
+static void
+members_tidy(const struct members *m)
+{
+	struct err e;
+
+	if (m->in_recovery && m->receiving && m->up_ms >= m->j->opt->keep_old_ms &&
+		member_remove_old(m->j->opt, "", &e) < 0)
+		log_warning("a former data directory stays", F_STR("error", e.msg));
+}
+
 static int
 members_all(struct members *m, struct err *e)
 {
@@ -187,6 +202,7 @@ members_all(struct members *m, struct err *e)
 	if (m->in_recovery)
 		members_find_holder(m);
 	members_own_slot(m);
+	members_tidy(m);
 	if (members_ancestry(m, e) < 0)
 		return -1;
 	s.sql = m->sql;

@@ -106,12 +106,14 @@ follow_say_diverged(struct prepare *p, const struct compared *c)
 	if (c->fork == LINEAGE_OPEN || c->fork == 0)
 		prepare_warn(p, "this instance was a primary on timeline %u as %s is now",
 			control_timeline(&p->data.control), p->member->el.holder_name);
-	else
+	else {
+		lost_record(p, c->timeline, c->fork, c->end);
 		prepare_warn(p,
 			"%llu bytes of WAL that the primary does not have are given up: from %s to "
 			"%s on timeline %u",
 			(unsigned long long)(c->end - c->fork), lineage_lsn_text(c->fork, from),
 			lineage_lsn_text(c->end, to), control_timeline(&p->data.control));
+	}
 }
 
 /* A pause leaves what there is as it is. */

@@ -63,8 +63,8 @@ mark_read(struct member *m, struct err *e)
 }
 
 /* "20261121T081500Z", which can be part of a name. */
-static void
-make_stamp(char out[24])
+void
+mark_stamp(char out[24])
 {
 	char text[CLOCK_RFC3339_SIZE];
 	size_t n = 0;
@@ -88,7 +88,7 @@ mark_write(struct member *m, enum mark_state state, const char *reason, struct e
 	if (reason)
 		snprintf(m->mark.reason, sizeof(m->mark.reason), "%s", reason);
 	if (!*m->mark.stamp)
-		make_stamp(m->mark.stamp);
+		mark_stamp(m->mark.stamp);
 	n = snprintf(text, sizeof(text), "%s\n%s\n%u\n%s\n%s\n", states[state], m->mark.holder,
 		m->mark.timeline, m->mark.reason, m->mark.stamp);
 	must(n > 0 && (size_t)n < sizeof(text));

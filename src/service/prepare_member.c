@@ -41,6 +41,7 @@ member_begin(struct prepare *p, struct err *e)
 	if (!m)
 		return err_sys(e, "member");
 	shared_read(p->j->board, SEC_ELECTOR, &m->el);
+	lost_last(p->opt, &p->plan.lost);
 	if (begin_check_place(p, e) < 0 ||
 		member_access(&m->access, p->opt, p->spec->name, e) < 0 ||
 		file_join(m->mark_file, sizeof(m->mark_file), p->opt->state_dir, "rejoin", e) < 0)

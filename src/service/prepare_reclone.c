@@ -292,27 +292,37 @@ prune_one(const char *name, void *arg, struct err *e)
 	char path[FILE_PATH_MAX];
 
 	if (strncmp(name, pr->prefix, strlen(pr->prefix)) != 0 ||
-		(n >= k && strcmp(name + n - k, pr->keep) == 0))
+		(k > 0 && n >= k && strcmp(name + n - k, pr->keep) == 0))
 		return 0;
 	if (file_join(path, sizeof(path), pr->dir, name, e) < 0)
 		return -1;
-	log_info("an older former data directory is removed", F_STR("folder", path + 0));
+	log_info("a former data directory is removed", F_STR("folder", path + 0));
 	return spaces_remove_old(path, e) < 0 ? -1 : file_remove_tree(path, e);
+}
+
+int
+member_remove_old(const struct run_options *opt, const char *stamp, struct err *e)
+{
+	char target[FILE_PATH_MAX], parent[FILE_PATH_MAX], prefix[FILE_PATH_MAX];
+	struct pruner pr = {parent, prefix, stamp};
+	struct pruner wal = {opt->waldir, OLD_WAL, stamp};
+
+	if (!realpath(opt->pgdata, target))
+		return file_err(e, "find %s", opt->pgdata);
+	snprintf(prefix, sizeof(prefix), "%.3000s" OLD_SUFFIX, file_base(target));
+	if (file_parent(parent, sizeof(parent), target, e) < 0 ||
+		file_each(parent, prune_one, &pr, e) < 0)
+		return -1;
+	return *opt->waldir ? file_each(opt->waldir, prune_one, &wal, e) : 0;
 }
 
 /* Older ones are in nobody's way but the volume's: what cannot go is said. */
 static void
-swap_prune(const struct prepare *p, const struct init_place *pl)
+swap_prune(const struct prepare *p)
 {
-	char parent[FILE_PATH_MAX], prefix[FILE_PATH_MAX];
-	struct pruner pr = {parent, prefix, p->member->mark.stamp};
-	struct pruner wal = {p->opt->waldir, OLD_WAL, p->member->mark.stamp};
 	struct err e = {0};
 
-	snprintf(prefix, sizeof(prefix), "%.3000s" OLD_SUFFIX, file_base(pl->target));
-	if (file_parent(parent, sizeof(parent), pl->target, &e) < 0 ||
-		file_each(parent, prune_one, &pr, &e) < 0 ||
-		(*p->opt->waldir && file_each(p->opt->waldir, prune_one, &wal, &e) < 0))
+	if (member_remove_old(p->opt, p->member->mark.stamp, &e) < 0)
 		log_warning("an older former data directory stays", F_STR("error", e.msg));
 }
 
@@ -324,7 +334,7 @@ swap_go_on(struct prepare *p, const struct init_place *pl, struct err *e)
 		return -1;
 	if (file_exists(pl->wrap) && place_move(pl, e) < 0)
 		return -1;
-	swap_prune(p, pl);
+	swap_prune(p);
 	return mark_clear(p->member, e);
 }
 

@@ -16,6 +16,7 @@
 
 #define LEASE_CLAIM_MS 60000 /* an order to promote is answered by then */
 #define LEASE_CARE_MS 10000
+#define LEASE_DIVERGED_TIMES 2
 #define LEASE_CARE_AGAIN_MS 2000
 #define LEASE_SYNC_MS 10000
 #define LEASE_RELEASE_MS 3000 /* the end waits so long until the Lease was given back */
@@ -337,9 +338,18 @@ sv_lease_cared(struct sv *sv, const struct job_report *r)
 		sv->lease.care_ns = clock_boot_ns() + LEASE_CARE_AGAIN_MS * MS_NS;
 		log_warning("role and slots of the members", F_STR("error", r->error),
 			F_STR("hint", r->hint));
-	} else if (strcmp(r->result, "diverged") == 0 && !sv->st.paused) {
-		sv_event(sv, FSM_EV_DIVERGED, "the primary has another history");
+		return;
 	}
+	if (strcmp(r->result, "diverged") != 0 || sv->st.paused) {
+		sv->lease.diverged = 0;
+		return;
+	}
+	/* Once may have been the moment between two primaries. */
+	sv->lease.care_ns = clock_boot_ns() + LEASE_CARE_AGAIN_MS * MS_NS;
+	if (++sv->lease.diverged < LEASE_DIVERGED_TIMES)
+		return;
+	sv->lease.diverged = 0;
+	sv_event(sv, FSM_EV_DIVERGED, "the primary has another history");
 }
 
 void

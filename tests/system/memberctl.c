@@ -183,6 +183,7 @@ main(int argc, char **argv)
 	if (!c)
 		return 70;
 	c->opt.coordination = COORDINATION_KUBERNETES;
+	c->opt.keep_old_ms = 600000;
 	while (at < argc && set_option(c, argv[at]))
 		at++;
 	rc = board_fill(c, &e);

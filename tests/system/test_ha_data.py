@@ -38,15 +38,13 @@ def old_folders(m):
 @test(seconds=200)
 def test_a_clone_comes_from_a_replica_and_tablespaces_go_along(t):
     c = Cluster(t)
-    at = spaces(c, t, 3)
+    at = spaces(c, t, 3, args=["--keep-old", "1s"])
     one, two, three = c.members
     begin(one)
     one.psql(f"CREATE TABLESPACE one LOCATION '{at}/one'")
     one.psql("CREATE TABLE far (x int) TABLESPACE one; INSERT INTO far SELECT generate_series(1, 1000)")
     begin(two)
-    until(lambda: any(x.get("name") == two.name and x.get("streaming") for x in one.status().get("members", [])) or
-          one.psql("SELECT count(*) FROM pg_stat_replication WHERE state = 'streaming'") == "1", 30, "it streams")
-    time.sleep(3)  # until the third knows of it
+    until(lambda: any(x["name"] == two.name and x["streaming"] for x in one.status()["lease"]["members"]), 30, "it streams")
     begin(three)
     c.wait_streaming(2)
     ok(logged(three, "the clone is copied from a replica"), "the third was cloned from the second")
@@ -64,6 +62,13 @@ def test_a_clone_comes_from_a_replica_and_tablespaces_go_along(t):
     c.wait_streaming(2)
     until(lambda: one.psql("SELECT count(*), to_regclass('lost') FROM far") == "2000|", 30, "rewound")
     ok(logged(one, '"msg":"rewound"'), "by pg_rewind")
+    lost = one.status()["lease"]["lastDivergence"]
+    eq((lost["timeline"], lost["primary"]), (1, n.name), lost)
+    ok(lost["bytes"] > 0 and lost["keptIn"], lost)
+    ok(os.listdir(lost["keptIn"])[0].startswith("00000001"), "its WAL is kept")
+    with open(os.path.dirname(lost["keptIn"]) + "/list") as f:
+        eq(len(f.read().splitlines()), 1, "noted once")
+    ok("WAL given up" in one.cli("status").stdout, "podgres status says so")
 
     # And one that cannot be rewound is cloned anew, into the same places.
     other = [m for m in (two, three) if m is not n][0]
@@ -76,3 +81,5 @@ def test_a_clone_comes_from_a_replica_and_tablespaces_go_along(t):
     until(lambda: other.psql("SELECT count(*), to_regclass('lost') FROM far") == "2000|", 30, "cloned anew")
     eq(other.psql("SELECT pg_tablespace_location(oid) FROM pg_tablespace WHERE spcname = 'one'"), f"{at}/one", "its place")
     ok(any(x.startswith("PG_") for x in volume(t, other)), volume(t, other))
+    until(lambda: not old_folders(other), 30, "the former data directory goes when the next one streams")
+    eq([x for x in volume(t, other) if not x.startswith("PG_")], [], "and what was set aside of its tablespace")
