@@ -266,6 +266,8 @@ class Chaos:
         m.start()
 
     def clock_steps(self, m):
+        if not self.clock:
+            return
         self.clock.step(m.name, self.random.choice((-3600, 3600)))
         self.some()
         self.clock.step(m.name, 0)
