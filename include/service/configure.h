@@ -17,6 +17,9 @@
 /* The times, limits and wishes that the plan takes over from the manifest as they are. */
 void configure_plan(struct plan *plan, const struct spec *spec, const char *pod);
 
+/* Who acknowledges commits, into the file as it is: a manifest that cannot be read, or is refused,
+ * must not hold up the Lease. */
+int configure_sync(struct job *j, struct err *e) MUSTCHECK;
 void configure_failover(struct plan_failover *out, const struct spec *spec);
 
 /*

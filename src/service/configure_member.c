@@ -11,6 +11,8 @@
 #include "service/member.h"
 #include "sys/file.h"
 
+#define MAX_CONF_BYTES (4 << 20)
+
 static bool
 follows(const struct elector_status *el)
 {
@@ -53,6 +55,43 @@ warn_alone(struct configure *c)
 		configure_warn(c->plan,
 			"synchronous replication is off: it needs the members to know each other, "
 			"set --coordination kubernetes");
+}
+
+/* The rest of the line says why, and stays as it is. */
+static int
+replace_names(struct buf *out, const struct buf *text, const char *names, struct err *e)
+{
+	static const char head[] = "\nsynchronous_standby_names = '";
+	const char *at = strstr(buf_str(text), head),
+		   *end = at ? strchr(at + strlen(head), '\'') : NULL;
+
+	if (!end)
+		return err_set(e, ERR_NOTFOUND, "no synchronous_standby_names in " CONF_OWNED_FILE);
+	buf_put(out, buf_str(text), (size_t)(at - buf_str(text)) + strlen(head));
+	buf_puts(out, names);
+	buf_puts(out, end);
+	return buf_check(out, e);
+}
+
+int
+configure_sync(struct job *j, struct err *e)
+{
+	AUTO(free) struct elector_status *el = calloc(1, sizeof(*el));
+	AUTO(buf_deinit) struct buf was = {0}, now = {0};
+	char path[FILE_PATH_MAX];
+
+	if (!el)
+		return err_sys(e, "configure");
+	shared_read(j->board, SEC_ELECTOR, el);
+	if (!member_on(j->opt) || !el->known)
+		return 0;
+	if (file_join(path, sizeof(path), j->opt->pgdata, CONF_OWNED_FILE, e) < 0 ||
+		file_read(&was, path, MAX_CONF_BYTES, e) < 0 ||
+		replace_names(&now, &was, el->sync_names, e) < 0)
+		return -1;
+	if (strcmp(buf_str(&was), buf_str(&now)) == 0)
+		return 0;
+	return file_write(path, buf_str(&now), now.len, 0600, e);
 }
 
 int

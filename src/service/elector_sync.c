@@ -410,6 +410,9 @@ sync_claim(struct elector *el)
 		snprintf(s->term, sizeof(s->term), "%s", set.term);
 	else
 		sync_new_term(el);
+	/* Who claims has whatever was acknowledged: should the claim be all that it comes to, it
+	 * may come back.  Of a claim that does not land the mark says nothing to anybody. */
+	elector_set_own(el);
 	if (stopped && ours && was.voters) {
 		sync_set(el, was); /* postgres is started with it */
 		return was;

@@ -65,6 +65,7 @@ int
 job_configure_main(struct job *j, struct err *e)
 {
 	AUTO(free) struct plan *plan = calloc(1, sizeof(*plan));
+	struct err ignored;
 	int rc;
 
 	if (!plan)
@@ -77,6 +78,8 @@ job_configure_main(struct job *j, struct err *e)
 		rc = err_set(e, ERR_CONFIG, "%s", plan->config_error);
 	else if (rc && e->kind == ERR_CONFIG)
 		snprintf(plan->config_error, sizeof(plan->config_error), "%s", e->msg);
+	if (rc && configure_sync(j, &ignored) < 0)
+		log_warning("synchronous standbys not written", F_STR("error", ignored.msg));
 	plan->generation++;
 	shared_write(j->board, SEC_PLAN, plan);
 	if (rc)

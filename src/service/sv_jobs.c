@@ -130,6 +130,8 @@ sv_configured(struct sv *sv, const struct job_report *r)
 			F_STR("hint", "the former configuration stays in force"));
 		snprintf(sv->st.plan.config_error, sizeof(sv->st.plan.config_error), "%s", problem);
 		sv_op_finish(sv, ORDER_RELOAD, ERR_CONFIG, problem);
+		if (sv_lease_on(sv))
+			sv_pg_signal(sv, SIGHUP); /* whom commits wait for is written all the same */
 		return;
 	}
 	sv->st.plan.config_error[0] = '\0';
