@@ -243,7 +243,7 @@ void sv_lease_ask(struct sv *sv, const struct elector_order *o);
 enum fsm_event sv_lease_claim(struct sv *sv); /* LEASE_MINE, or NONE: the answer comes later */
 void sv_lease_end(struct sv *sv);             /* ends podgres, once the Lease was given back */
 void sv_lease_leave(struct sv *sv);
-void sv_lease_configured(struct sv *sv, bool done); /* a reload has ended */
+void sv_lease_configured(struct sv *sv, const struct job_report *r); /* a reload has ended */
 void sv_lease_handed(struct sv *sv, const struct job_report *r);
 void sv_lease_checkpointed(struct sv *sv, const struct job_report *r);
 void sv_lease_cared(struct sv *sv, const struct job_report *r); /* the job members has ended */

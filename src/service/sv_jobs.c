@@ -119,7 +119,7 @@ sv_configured(struct sv *sv, const struct job_report *r)
 {
 	const char *problem = r->outcome == JOB_OUT_OK ? NULL : r->error;
 
-	sv_lease_configured(sv, !problem);
+	sv_lease_configured(sv, r);
 	if (!problem) {
 		sv_take_plan(sv);
 		if (*sv->st.plan.config_error)

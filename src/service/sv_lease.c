@@ -18,7 +18,8 @@
 #define LEASE_CARE_MS 10000
 #define LEASE_DIVERGED_TIMES 2
 #define LEASE_CARE_AGAIN_MS 2000
-#define LEASE_SYNC_MS 10000
+#define LEASE_SYNC_MS 3000
+#define LEASE_REFUSED_MS 60000
 #define LEASE_RELEASE_MS 3000 /* the end waits so long until the Lease was given back */
 
 bool
@@ -298,22 +299,24 @@ lease_sync(struct sv *sv)
 	struct sv_lease *l = &sv->lease;
 	enum fsm_postgres runs = fsm_state_postgres((enum fsm_state)sv->st.state);
 
+	bool again = l->sync_ns && clock_boot_ns() >= l->sync_ns;
+
 	if ((runs != FSM_PG_RECOVERY && runs != FSM_PG_WRITABLE) || !sv->pg ||
-		sv->job[SV_MAIN].proc || strcmp(l->synced, l->el.sync_names) == 0 ||
-		clock_boot_ns() < l->sync_ns)
+		sv->job[SV_MAIN].proc || (strcmp(l->synced, l->el.sync_names) == 0 && !again))
 		return;
+	l->sync_ns = 0;
 	memcpy(l->synced, l->el.sync_names, sizeof(l->synced));
 	sv_job_configure(sv);
 }
 
 void
-sv_lease_configured(struct sv *sv, bool done)
+sv_lease_configured(struct sv *sv, const struct job_report *r)
 {
-	if (done || !sv_lease_on(sv))
-		return;
-	/* What is no name of anybody is different from whatever is wanted. */
-	snprintf(sv->lease.synced, sizeof(sv->lease.synced), "?");
-	sv->lease.sync_ns = clock_boot_ns() + LEASE_SYNC_MS * MS_NS;
+	/* Of a manifest that is refused the job has written what matters here. */
+	int64_t ms = r->err_kind == ERR_CONFIG ? LEASE_REFUSED_MS : LEASE_SYNC_MS;
+
+	if (r->outcome != JOB_OUT_OK && sv_lease_on(sv) && sv->lease.el.sync)
+		sv->lease.sync_ns = clock_boot_ns() + ms * MS_NS;
 }
 
 /* Role and slots of the members, on a primary and on a standby. */
