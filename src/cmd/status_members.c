@@ -103,6 +103,11 @@ status_lease(const struct status_view *v, struct buf *out)
 			status_n(v, "lease.deadlineInSeconds"));
 	if (status_n(v, "lease.transitions") > 0)
 		buf_printf(&text, ", %.0f changes", status_n(v, "lease.transitions"));
+	if (status_b(v, "lease.failsafe.active"))
+		buf_puts(&text, "; failsafe: the API does not answer, all members promised");
+	if (status_n(v, "lease.failsafe.promisedForSeconds") > 0)
+		buf_printf(&text, "; promised not to claim it for %.1f s",
+			status_n(v, "lease.failsafe.promisedForSeconds"));
 	if (status_b(v, "lease.mine") && *status_s(v, "lease.sync.state"))
 		buf_printf(&text, "; synchronous: %s", status_s(v, "lease.sync.state"));
 	if (*problem)
