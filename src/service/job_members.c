@@ -178,6 +178,33 @@ members_ancestry(struct members *m, struct err *e)
 	return rc;
 }
 
+/* The primary allows more of something than this standby was started with: replay has stopped, and
+ * goes on after a restart, for which the configuration takes the values of pg_control. */
+static int
+members_settings(struct members *m, struct err *e)
+{
+	static const char sql[] =
+		"SELECT setting::bigint FROM pg_catalog.pg_settings WHERE name IN "
+		"('max_connections', 'max_worker_processes', 'max_wal_senders', "
+		"'max_prepared_transactions', 'max_locks_per_transaction') ORDER BY name";
+	struct control c;
+
+	if (!m->in_recovery || *m->plan.config_error)
+		return 0;
+	if (control_read(&c, m->j->opt->pgdata, e) < 0 ||
+		sql_ask(m->sql, sql, clock_boot_ns() + SQL_MS * MS_NS, e) < 0)
+		return -1;
+
+	/* in the order of their names */
+	const int64_t needed[] = {c.max_connections, c.max_locks_per_xact, c.max_prepared_xacts,
+		c.max_wal_senders, c.max_worker_processes};
+
+	for (int i = 0; i < (int)ARRAY_LEN(needed) && i < sql_rows(m->sql); i++)
+		if (sql_int(m->sql, i, 0, needed[i]) < needed[i])
+			snprintf(m->j->report.result, sizeof(m->j->report.result), "settings");
+	return 0;
+}
+
 /* What a clone has replaced: the clone streams, and has done so for a while. */
 static void
 members_tidy(const struct members *m)
@@ -203,7 +230,7 @@ members_all(struct members *m, struct err *e)
 		members_find_holder(m);
 	members_own_slot(m);
 	members_tidy(m);
-	if (members_ancestry(m, e) < 0)
+	if (members_settings(m, e) < 0 || members_ancestry(m, e) < 0)
 		return -1;
 	s.sql = m->sql;
 	s.in_recovery = m->in_recovery;

@@ -1,13 +1,9 @@
 """ha_data - clones, tablespaces, lost histories and slots of several pods."""
 import glob
-import json
 import os
-import random
-import signal
-import time
 
-from podtest import eq, ok, scale, test, until
-from podtest.cluster import MANIFEST, Cluster
+from podtest import eq, ok, test, until
+from podtest.cluster import Cluster
 from test_archive import logged
 
 
@@ -83,3 +79,50 @@ def test_a_clone_comes_from_a_replica_and_tablespaces_go_along(t):
     ok(any(x.startswith("PG_") for x in volume(t, other)), volume(t, other))
     until(lambda: not old_folders(other), 30, "the former data directory goes when the next one streams")
     eq([x for x in volume(t, other) if not x.startswith("PG_")], [], "and what was set aside of its tablespace")
+
+
+def setting(m, value):
+    """Another max_connections, on that member alone, and a restart."""
+    with open(m.manifest) as f:
+        text = f.read()
+    lines = [x for x in text.splitlines() if "max_connections" not in x]
+    lines.insert(lines.index("  postgresql:") + 1, f"    parameters: {{max_connections: '{value}'}}")
+    with open(m.manifest, "w") as f:
+        f.write("\n".join(lines) + "\n")
+    until(lambda: m.psql("SELECT setting FROM pg_file_settings WHERE name = 'max_connections' ORDER BY seqno DESC LIMIT 1")
+          .isdigit(), 20, "a setting")
+    m.cli("reload")
+    m.cli("restart")
+    m.wait_ready(60)
+
+
+@test(seconds=150)
+def test_a_standby_that_somebody_promotes_is_rewound_and_settings_in_any_order_stop_none(t):
+    c = Cluster(t)
+    p, s = c.start(2)
+    c.wait_streaming(1)
+    p.psql("CREATE TABLE kept (x int)")
+    try:
+        s.psql("INSERT INTO kept VALUES (0)")
+        ok(False, "a standby took a write")
+    except Exception as e:
+        ok("read-only transaction" in str(e), e)
+
+    # Promoted behind our back: it is stopped at once, never leads, and comes back without what it wrote.
+    s.psql("SELECT pg_promote(false)")
+    until(lambda: "postgres took writes without the Lease" in s.log_text(), 20, "it is noticed")
+    eq(c.primary().name, p.name, "the primary stays")
+    p.psql("INSERT INTO kept VALUES (1)")
+    c.wait_streaming(1)
+    until(lambda: s.psql("SELECT count(*) FROM kept") == "1", 20, "it follows")
+    eq(c.primary().name, p.name, "the primary stays")
+
+    # The primary allows more than the standby is told to: the standby takes what it needs, by itself.
+    setting(p, 150)
+    p.psql("INSERT INTO kept VALUES (2)")
+    until(lambda: s.psql("SHOW max_connections") == "150", 40, "what the primary needs")
+    until(lambda: s.psql("SELECT count(*) FROM kept") == "2", 20, "it follows")
+    setting(s, 20)
+    eq(s.psql("SHOW max_connections"), "150", "not less than the primary")
+    p.psql("INSERT INTO kept VALUES (3)")
+    until(lambda: s.psql("SELECT count(*) FROM kept") == "3", 20, "it follows")
