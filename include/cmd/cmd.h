@@ -42,7 +42,7 @@ command_fn cmd_kubectl;
 #define ON(name) (UINT64_C(1) << CMD_##name)
 #define ON_ORDERS                                                                          \
 	(ON(PROMOTE) | ON(SWITCHOVER) | ON(FENCE) | ON(RESTART) | ON(RELOAD) | ON(PAUSE) | \
-		ON(REINIT))
+		ON(REINIT) | ON(FOLLOW))
 
 /* What the commands that talk to a manager were told (include/tbl/cli_options.h). */
 struct cli_args {
@@ -50,7 +50,7 @@ struct cli_args {
 	bool json, verbose, no_wait;
 	int64_t timeout_ms; /* 0: the command's own */
 	uint32_t mode;      /* enum order_mode */
-	char accept_loss[32];
+	char accept_loss[32], token[24];
 	char reason[128];
 	/* backup create */
 	char name[64], rate[32];

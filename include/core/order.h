@@ -18,6 +18,7 @@ enum order_kind {
 
 enum order_mode { ORDER_MODE_DEFAULT, ORDER_MODE_SMART, ORDER_MODE_FAST, ORDER_MODE_IMMEDIATE };
 
+#define ORDER_PRIMARY_SIZE 192   /* as STATE_PRIMARY */
 #define ORDER_ANY_LOSS INT64_MAX /* as ELECTION_ANY_LOSS */
 
 enum order_keep { ORDER_KEEP_NO, ORDER_KEEP_FULL, ORDER_KEEP_STANDALONE };
@@ -46,6 +47,9 @@ struct order {
 			      "token" */
 	char reason[128];  /* given by the caller, "" for none */
 	char member[64];   /* of a switchover: the target; "": whoever is best */
+	/* from an outside controller, --coordination none: the newest token that it has; 0: none */
+	uint64_t token;
+	char primary[ORDER_PRIMARY_SIZE]; /* of follow: HOST:PORT */
 	/* of a promotion: past the guards against loss (tbl/election.h), never past the Lease */
 	bool force;
 	int64_t accept_loss_bytes; /* with force: so much may be lost, ELECTION_ANY_LOSS for
@@ -84,7 +88,8 @@ int order_mode_parse(const char *text, enum order_mode *out); /* -1: no such mod
 void order_init(struct order *o, enum order_kind kind);
 /* One parameter, from the query or the body: mode (fence and restart only), reason, wait, those of
  * a backup: name, immediate, incremental, target, rate, keep; and of a hot backup: name, immediate,
- * slot, archived, lasts; of a switchover: target; of a promotion: force, acceptDataLoss.  Strict:
+ * slot, archived, lasts; of a switchover: target; of a promotion: force, acceptDataLoss;
+ * of follow: primary; and of promote, follow, fence and unfence: token.  Strict:
  * anything else is ERR_INVALID.  o->kind must be set. */
 int order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value,
 	struct err *e) MUSTCHECK;

@@ -28,6 +28,7 @@ struct conf_input {
 	const char *conninfo_files;        /* appended to the conninfo of the manifest */
 	int port;
 	bool coordinated;           /* one of several: the next two are written, "" too */
+	bool driven;                /* of those, by orders: who archives is not agreed upon */
 	const char *primary, *slot; /* conninfo of the primary to follow; our slot there */
 	const char *sync_names;     /* synchronous_standby_names */
 	bool standby;               /* standby.signal */

@@ -26,6 +26,8 @@ struct member_access {
 };
 
 bool member_on(const struct run_options *opt);
+/* The same, or driven by orders with tokens. */
+bool member_is(const struct run_options *opt, const struct elector_status *el);
 /* "_cnpg_" and the pod's name in small letters, what a slot's name may not hold as "_".  Too long
  * ones end in a checksum.  Returns out. */
 const char *member_slot_name(const char *pod, char out[MEMBER_SLOT_SIZE]);

@@ -127,8 +127,7 @@ bool source_replica(struct prepare *p, struct member_target *target, struct hold
 /* ---- member_spaces: tablespaces ---- */
 
 /* pg_basebackup's options for the source's tablespaces. */
-int spaces_map(
-	struct prepare *p, struct holder *source, struct words *w, struct err *e) MUSTCHECK;
+int spaces_map(struct prepare *p, struct holder *source, struct words *w, struct err *e) MUSTCHECK;
 int spaces_sync(const char *data, struct err *e) MUSTCHECK; /* fsync of what the links lead to */
 /* Of a data directory that gives way to a clone.  Can be repeated, as the others. */
 int spaces_set_aside(const char *data, const char *stamp, struct err *e) MUSTCHECK;

@@ -68,6 +68,8 @@ int job_promote_main(struct job *j, struct err *e) MUSTCHECK;
 int job_members_main(struct job *j, struct err *e) MUSTCHECK;
 int job_checkpoint_main(struct job *j, struct err *e) MUSTCHECK;
 int job_handed_main(struct job *j, struct err *e) MUSTCHECK; /* argv: ADDRESS NAME */
+/* argv: TOKEN ORDER "lead"|"follow" PRIMARY */
+int job_token_main(struct job *j, struct err *e) MUSTCHECK;
 int job_space_main(struct job *j, struct err *e) MUSTCHECK;
 /* argv: "sweep", or "create" NAME IMMEDIATE INCREMENTAL KEEP RATE (see service/job_backup.h). */
 int job_backup_main(struct job *j, struct err *e) MUSTCHECK;

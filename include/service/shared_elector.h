@@ -66,6 +66,12 @@ struct elector_status {
 	uint64_t answered;    /* number of the last order that was answered */
 	uint32_t answer_kind; /* enum err_kind; ERR_NONE: it is done */
 	char answer[256];     /* why not; "" when it is done */
+	/* --coordination none, driven by orders with tokens: the supervisor writes this section */
+	bool driven;
+	uint64_t token;
+	char token_order[16];
+	uint16_t holder_port; /* 0: as ours */
+
 	/* a switchover */
 	char heir[64], heir_address[64]; /* of the last hand-over */
 	uint64_t checkpoint;             /* one is wanted, under this number; 0: none */

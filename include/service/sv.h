@@ -86,6 +86,10 @@ struct sv_lease {
 	uint64_t handed;                    /* hand-overs that were begun */
 	uint64_t used;                      /* claims that have promoted, or started a primary */
 	uint64_t asked;                     /* number of our last question */
+	/* orders with a token: sv_driven.c */
+	struct order token_order; /* is being written; token 0: none */
+	bool token_writing;
+
 	/* orders to the elector */
 	bool refused;        /* the last claim that was ordered */
 	uint64_t checkpoint; /* number of the one that is being written */
@@ -215,6 +219,18 @@ void sv_prune_done(struct sv *sv, const struct sv_job *job, const struct job_rep
 bool sv_delete_allowed(const struct sv *sv, struct order_reply *r);
 void sv_delete_start(struct sv *sv, const struct order *o);
 
+/* sv_driven.c */
+bool sv_driven(const struct sv *sv);         /* by orders with tokens */
+bool sv_driven_follows(const struct sv *sv); /* and not to be the primary */
+bool sv_driven_allowed(const struct sv *sv, const struct order *o, struct order_reply *r);
+bool sv_driven_known(const struct sv *sv, const struct order *o); /* nothing, or no more to do */
+void sv_driven_take(struct sv *sv, const struct order *o);        /* one with a token */
+bool sv_driven_waits(const struct sv *sv, const struct operation *op); /* for its token */
+void sv_driven_written(struct sv *sv, const struct job_report *r);
+void sv_driven_read(struct sv *sv, const char *text); /* as it stands in the state file */
+void sv_driven_look(struct sv *sv);
+void sv_op_follow(struct sv *sv, struct operation *op);
+
 /* sv_reinit.c */
 bool sv_reinit_allowed(const struct sv *sv, struct order_reply *r);
 void sv_reinit_start(struct sv *sv);
@@ -244,6 +260,7 @@ enum fsm_event sv_lease_claim(struct sv *sv); /* LEASE_MINE, or NONE: the answer
 void sv_lease_end(struct sv *sv);             /* ends podgres, once the Lease was given back */
 void sv_lease_leave(struct sv *sv);
 void sv_lease_configured(struct sv *sv, const struct job_report *r); /* a reload has ended */
+void sv_lease_care(struct sv *sv);
 void sv_lease_handed(struct sv *sv, const struct job_report *r);
 void sv_lease_checkpointed(struct sv *sv, const struct job_report *r);
 void sv_lease_cared(struct sv *sv, const struct job_report *r); /* the job members has ended */
@@ -261,6 +278,7 @@ void sv_pg_settle(struct sv *sv); /* is everything gone? */
 void sv_pg_signal(struct sv *sv, int sig);
 
 /* sv_orders.c */
+void sv_do(struct sv *sv, const struct order *o); /* without further questions */
 void sv_order(struct sv *sv, const struct order *o, struct order_reply *r);
 void sv_refuse(struct order_reply *r, enum err_kind kind, const char *why);
 void sv_pause(struct sv *sv, bool on);

@@ -15,6 +15,8 @@
 #define STATE_FILE_NAME "manager.state"
 #define STATE_REASON 192
 #define STATE_BY 64
+#define STATE_PRIMARY 192
+#define STATE_ORDER 16
 
 struct state_record {
 	uint64_t sequence; /* set by the writer: one more than what was there */
@@ -25,6 +27,11 @@ struct state_record {
 	uint64_t incarnation;     /* starts of podgres on this volume */
 	int64_t promoted_wall_us; /* an order promoted this instance; 0: never */
 	int64_t written_wall_us;
+	/* orders with a fencing token; 0: there was none */
+	uint64_t token;
+	char token_order[STATE_ORDER];     /* what it was: "promote" */
+	bool token_leads;                  /* to be the primary, else to follow token_primary */
+	char token_primary[STATE_PRIMARY]; /* HOST:PORT; "" for none */
 };
 
 /* A file that is not there gives a zeroed record; one whose both slots are damaged is ERR_CORRUPT:

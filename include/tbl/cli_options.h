@@ -24,6 +24,8 @@ CLI_OPTION("reason", 0, TEXT, reason, "", "", "TEXT", ON(FENCE),
 	"why, for whoever reads the status")
 CLI_OPTION("accept-data-loss", 0, TEXT, accept_loss, "", "", "BYTES", ON(PROMOTE),
 	"with --force: at most so many bytes of WAL may be lost, such as 16Mi; any: whatever it is")
+CLI_OPTION("token", 0, TEXT, token, "", "", "N", ON(PROMOTE) | ON(FOLLOW) | ON(FENCE),
+	"with --coordination none: the fencing token of whoever drives the instances; an older one is refused")
 CLI_OPTION("name", 0, TEXT, name, "", "", "NAME", ON(BACKUP),
 	"create: the backup's name, besides its ID")
 CLI_OPTION("immediate", 0, FLAG, immediate, "", "", "", ON(BACKUP),

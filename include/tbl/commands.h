@@ -15,6 +15,8 @@ COMMAND(PROMOTE, "promote", cmd_order, ORDER, "[--force --accept-data-loss=BYTES
 	"make this standby the primary", NULL)
 COMMAND(SWITCHOVER, "switchover", cmd_order, ORDER, "[TARGET]",
 	"hand the primary's role to another member, the best one unless it is named", NULL)
+COMMAND(FOLLOW, "follow", cmd_order, ORDER, "HOST:PORT --token=N",
+	"with --coordination none: follow that primary; a former primary stops first", NULL)
 COMMAND(FENCE, "fence", cmd_order, ORDER, "on|off [--mode immediate] [--reason TEXT]",
 	"stop postgres and keep it stopped, also after a restart; or let it run again", NULL)
 COMMAND(RESTART, "restart", cmd_order, ORDER, "[--mode smart|fast|immediate]",

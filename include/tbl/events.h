@@ -58,4 +58,6 @@ EVENT(RESTART, "restart", "somebody ordered a restart of postgres",
 	"postgres is being stopped already")
 EVENT(REINIT, "reinit", "somebody ordered a new clone",
 	"only a standby can be cloned anew")
+EVENT(FOLLOW, "follow", "somebody named the primary to follow",
+	"the data directory is being prepared: order it again in a moment")
 EVENT(STOP, "stop", "podgres was asked to stop", "already stopping: the next rung is taken now")

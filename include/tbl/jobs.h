@@ -14,6 +14,7 @@ JOB(FENCE_FLAG, "fence-flag", FLAG, 10, "writes or clears the durable fence flag
 JOB(PROMOTE, "promote", SIDE, 10, "writes the promote file that postgres looks for")
 JOB(CHECKPOINT, "checkpoint", SIDE, 35, "writes a checkpoint before a switchover stops postgres")
 JOB(HANDED, "handed", SIDE, 0, "looks that the next primary has all WAL of the one that was stopped for it")
+JOB(TOKEN, "token", SIDE, 10, "writes the fencing token of an order before it is carried out")
 JOB(BACKUP, "backup", BACKUP, 0, "makes a base backup in the archive, or clears away a dead one")
 JOB(PRUNE, "prune", BACKUP, 3600, "deletes from the archive what retentionPolicy lets go")
 JOB(HOT_BACKUP, "hot-backup", BACKUP, 0, "holds a backup open while volumes are copied")

@@ -7,6 +7,7 @@
  */
 ORDER(PROMOTE, "promote", "/v1/promote", FSM_EV_PROMOTE, NULL)
 ORDER(SWITCHOVER, "switchover", "/v1/switchover", FSM_EV_SWITCHOVER, NULL)
+ORDER(FOLLOW, "follow", "/v1/follow", FSM_EV_FOLLOW, NULL)
 ORDER(FENCE, "fence", "/v1/fence", FSM_EV_FENCE, NULL)
 ORDER(UNFENCE, "unfence", "/v1/unfence", FSM_EV_UNFENCE, NULL)
 ORDER(RESTART, "restart", "/v1/restart", FSM_EV_RESTART, NULL)

@@ -40,6 +40,7 @@ ROUTE("/v1/plots", GET, plots, STATUS, HTTP | CONTROL, "the last 15 minutes, a p
 /* orders and their operations */
 ROUTE("/v1/promote", POST, order, ORDER, HTTP | CONTROL, "make this standby the primary; force, acceptDataLoss")
 ROUTE("/v1/switchover", POST, order, ORDER, HTTP | CONTROL, "hand over to another member")
+ROUTE("/v1/follow", POST, order, ORDER, HTTP | CONTROL, "follow that primary, with --coordination none: primary, token")
 ROUTE("/v1/fence", POST, order, ORDER, HTTP | CONTROL, "stop postgres and keep it stopped")
 ROUTE("/v1/unfence", POST, order, ORDER, HTTP | CONTROL, "lift the fence")
 ROUTE("/v1/restart", POST, order, ORDER, HTTP | CONTROL, "restart postgres")

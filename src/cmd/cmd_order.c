@@ -37,6 +37,8 @@ order_kind(const char *name, const struct opt_rest *rest, struct err *e)
 
 	if (strcmp(name, "switchover") == 0 && rest->n <= 1)
 		return ORDER_SWITCHOVER;
+	if (strcmp(name, "follow") == 0 && rest->n == 1)
+		return ORDER_FOLLOW;
 
 	for (size_t i = 0; i < ARRAY_LEN(orders); i++) {
 		if (strcmp(orders[i].name, name) != 0)
@@ -77,6 +79,10 @@ order_body(const struct cli_args *args, enum order_kind kind, const char *member
 		json_kstr(&j, "reason", args->reason);
 	if (kind == ORDER_SWITCHOVER && *member)
 		json_kstr(&j, "target", member);
+	if (kind == ORDER_FOLLOW)
+		json_kstr(&j, "primary", member);
+	if (*args->token)
+		json_kstr(&j, "token", args->token);
 	json_end_obj(&j);
 	if (buf_check(&b, e) < 0)
 		return -1;

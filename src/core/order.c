@@ -129,7 +129,7 @@ order_unknown(const char *key, struct err *e)
 {
 	static const char *const names[] = {"mode", "reason", "wait", "name", "immediate",
 		"incremental", "target", "rate", "keep", "slot", "archived", "lasts", "force",
-		"acceptDataLoss"};
+		"acceptDataLoss", "token", "primary"};
 	const char *near = suggest_nearest(key, names, ARRAY_LEN(names));
 
 	if (near)
@@ -261,6 +261,44 @@ order_put_hot(struct order_backup *b, const char *key, const char *value, struct
 	return 0;
 }
 
+static bool
+order_takes_token(const struct order *o)
+{
+	return o->kind == ORDER_PROMOTE || o->kind == ORDER_FOLLOW || o->kind == ORDER_FENCE ||
+	       o->kind == ORDER_UNFENCE;
+}
+
+static int
+order_put_token(struct order *o, const char *text, struct err *e)
+{
+	size_t n = strspn(text, "0123456789");
+
+	o->token = 0;
+	for (size_t i = 0; i < n && n <= 18; i++)
+		o->token = o->token * 10 + (uint64_t)(text[i] - '0');
+	if (!text[n] && o->token > 0)
+		return 0;
+	return err_set(e, ERR_INVALID,
+		"token \"%.32s\" is no whole number from 1 of at most 18 digits", text);
+}
+
+/* HOST:PORT, an address of IPv6 in brackets. */
+static int
+order_put_primary(struct order *o, const char *text, struct err *e)
+{
+	const char *colon = strrchr(text, ':');
+	size_t digits = colon ? strspn(colon + 1, "0123456789") : 0;
+	bool brackets = text[0] == '[' && colon && colon > text + 2 && colon[-1] == ']';
+
+	if (order_put_text(o->primary, sizeof(o->primary), "primary", text, e) < 0)
+		return -1;
+	if (colon && colon > text && digits > 0 && digits < 6 && !colon[1 + digits] &&
+		!strpbrk(text, " '\"\\/,@") &&
+		(brackets || !memchr(text, ':', (size_t)(colon - text))))
+		return 0;
+	return err_set(e, ERR_INVALID, "primary \"%.64s\" is not HOST:PORT", text);
+}
+
 int
 order_param(struct order *o, int64_t *wait_ms, const char *key, const char *value, struct err *e)
 {
@@ -279,6 +317,10 @@ order_param(struct order *o, int64_t *wait_ms, const char *key, const char *valu
 	}
 	if (o->kind == ORDER_SWITCHOVER && strcmp(key, "target") == 0)
 		return order_put_member(o, value, e);
+	if (order_takes_token(o) && strcmp(key, "token") == 0)
+		return order_put_token(o, value, e);
+	if (o->kind == ORDER_FOLLOW && strcmp(key, "primary") == 0)
+		return order_put_primary(o, value, e);
 	if (o->kind == ORDER_PROMOTE) {
 		int rc = order_put_promote(o, key, value, e);
 
@@ -362,6 +404,8 @@ order_json(struct order *o, int64_t *wait_ms, const char *text, size_t len, stru
 int
 order_whole(const struct order *o, struct err *e)
 {
+	if (o->kind == ORDER_FOLLOW && (!o->token || !*o->primary))
+		return err_set(e, ERR_INVALID, "follow needs primary (HOST:PORT) and token");
 	if (o->force == (o->accept_loss_bytes >= 0))
 		return 0;
 	return err_set(e, ERR_INVALID,

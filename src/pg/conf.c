@@ -400,7 +400,10 @@ made_archive(enum owned id, struct buf *v, const struct conf_input *in)
 	switch (id) {
 	case OWNED_archive_mode:
 		/* A standby keeps and marks what the primary has not archived yet. */
-		return put_if(v, true, !on ? "off" : in->coordinated ? "always" : "on");
+		return put_if(v, true,
+			!on                              ? "off"
+			: in->coordinated && !in->driven ? "always"
+							 : "on");
 	case OWNED_archive_command:
 		return put_if(v, on, in->archive_command);
 	case OWNED_archive_library:

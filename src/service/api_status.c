@@ -333,9 +333,13 @@ status_lease(struct json *j, struct api_call *c)
 		return;
 	}
 	json_kobj(j, "lease");
-	json_kstr(j, "mode", "standalone");
-	json_kstr(j, "holder", c->a->opt->pod_name);
-	json_kbool(j, "mine", true);
+	json_kstr(j, "mode", v->elector.driven ? "orders" : "standalone");
+	if (v->elector.driven) {
+		json_kint(j, "token", (int64_t)v->elector.token);
+		json_kstr(j, "order", v->elector.token_order);
+	}
+	json_kstr(j, "holder", v->elector.driven ? v->elector.holder_name : c->a->opt->pod_name);
+	json_kbool(j, "mine", !v->elector.driven || v->elector.role == ELECTOR_LEAD);
 	json_kint(j, "renewedAgeSeconds", 0);
 	json_key(j, "deadlineInSeconds");
 	if (board_deadline_ns(v->board) == 0)

@@ -102,22 +102,26 @@ configure_member(struct configure *c, struct err *e)
 	struct member_access a;
 	struct member_target to = {.access = &a, .application = opt->pod_name};
 
-	if (!member_on(opt)) {
-		warn_alone(c);
-		return 0;
-	}
 	el = calloc(1, sizeof(*el));
 	if (!el)
 		return err_sys(e, "configure");
+	if (c->job->board)
+		shared_read(c->job->board, SEC_ELECTOR, el);
+	if (!member_is(opt, el)) {
+		warn_alone(c);
+		return 0;
+	}
+	if (el->driven)
+		warn_alone(c);
 	if (member_access(&a, opt, c->spec->name, e) < 0 || check_tls(c, &a, e) < 0)
 		return -1;
-	shared_read(c->job->board, SEC_ELECTOR, el);
 	c->in.coordinated = true;
+	c->in.driven = el->driven;
 	c->hba.member_role = MEMBER_ROLE;
 	c->hba.member_cert = a.cert;
 	if (c->in.standby && follows(el)) {
 		to.host = el->holder_address;
-		to.port = c->in.port;
+		to.port = el->holder_port ? el->holder_port : c->in.port;
 		member_conninfo(&c->primary, &to);
 		member_slot_name(opt->pod_name, c->slot);
 	}

@@ -35,6 +35,7 @@ static int (*const mains[JOBS])(struct job *j, struct err *e) = {
 	[JOB_MEMBERS] = job_members_main,
 	[JOB_CHECKPOINT] = job_checkpoint_main,
 	[JOB_HANDED] = job_handed_main,
+	[JOB_TOKEN] = job_token_main,
 	[JOB_SPACE] = job_space_main,
 	[JOB_BACKUP] = job_backup_main,
 	[JOB_HOT_BACKUP] = job_hot_backup_main,

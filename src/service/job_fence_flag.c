@@ -2,7 +2,8 @@
  * job_fence_flag - write, clear or read the durable fence flag.
  *
  * Process: job fence-flag.  The answer is the phase of the report: "fenced" or "clear", and, when
- * reading, the reason in the report's error text, which is no error then.
+ * reading, the reason in the report's error text, which is no error then, and in its hint what the
+ * last fencing token said: "TOKEN ORDER lead|follow PRIMARY".
  */
 #include <stdio.h>
 #include <string.h>
@@ -51,6 +52,10 @@ job_fence_flag_main(struct job *j, struct err *e)
 	if (state_file_read(&rec, path, e) < 0)
 		return err_add(e, "fence flag");
 	snprintf(j->report.error, sizeof(j->report.error), "%s", rec.fence_reason);
+	if (rec.token)
+		snprintf(j->report.hint, sizeof(j->report.hint), "%llu %s %s %s",
+			(unsigned long long)rec.token, rec.token_order,
+			rec.token_leads ? "lead" : "follow", rec.token_primary);
 	job_phase(j, rec.fenced ? "fenced" : "clear", 1);
 	return 0;
 }

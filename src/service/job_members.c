@@ -103,7 +103,7 @@ members_find_holder(struct members *m)
 {
 	const struct member_target to = {.access = &m->access,
 		.host = m->el.holder_address,
-		.port = m->plan.port,
+		.port = m->el.holder_port ? m->el.holder_port : m->plan.port,
 		.application = "podgres"};
 	struct err e;
 
@@ -246,11 +246,11 @@ job_members_main(struct job *j, struct err *e)
 
 	if (!m)
 		return err_sys(e, "members");
-	if (!member_on(j->opt))
-		return err_set(e, ERR_STATE, "this instance is not one of several");
 	m->j = j;
 	shared_read(j->board, SEC_PLAN, &m->plan);
 	shared_read(j->board, SEC_ELECTOR, &m->el);
+	if (!member_is(j->opt, &m->el))
+		return err_set(e, ERR_STATE, "this instance is not one of several");
 	rc = members_all(m, e);
 	holder_close(&m->holder);
 	m->sql = sql_close(m->sql);

@@ -22,6 +22,12 @@ member_on(const struct run_options *opt)
 	return opt->coordination == COORDINATION_KUBERNETES;
 }
 
+bool
+member_is(const struct run_options *opt, const struct elector_status *el)
+{
+	return member_on(opt) || el->driven;
+}
+
 const char *
 member_slot_name(const char *pod, char out[MEMBER_SLOT_SIZE])
 {

@@ -48,9 +48,10 @@ follow_open(struct prepare *p, struct err *e)
 	}
 	if (m->holder.sys.system_id == p->data.control.system_id)
 		return 0;
-	prepare_hint(
-		p, "move %s away: this instance is then cloned from the primary", p->data.path);
-	return err_set(e, ERR_CONFIG,
+	prepare_hint(p,
+		"`podgres reinit`, or move %s away: this instance is then cloned from the primary",
+		p->data.path);
+	return err_set(e, m->el.driven ? ERR_STATE : ERR_CONFIG,
 		"%s is of system %llu, and the primary at %s is of system %llu", p->data.path,
 		(unsigned long long)p->data.control.system_id, m->target.host,
 		(unsigned long long)m->holder.sys.system_id);
@@ -213,7 +214,8 @@ static bool
 follow_may_go_alone(const struct prepare *p)
 {
 	return p->member->mark.state == MARK_NONE && in_recovery_state(&p->data.control) &&
-	       p->member->el.timeline == control_timeline(&p->data.control);
+	       (p->member->el.driven ||
+		       p->member->el.timeline == control_timeline(&p->data.control));
 }
 
 /* A new primary makes it within seconds by itself; so there is nothing to wait for. */

@@ -35,12 +35,14 @@ member_begin(struct prepare *p, struct err *e)
 	struct member *m;
 	bool marked;
 
-	if (!member_on(p->opt))
-		return 0;
 	m = p->member = calloc(1, sizeof(*m));
 	if (!m)
 		return err_sys(e, "member");
 	shared_read(p->j->board, SEC_ELECTOR, &m->el);
+	if (!member_is(p->opt, &m->el)) {
+		member_end(p);
+		return 0;
+	}
 	lost_last(p->opt, &p->plan.lost);
 	if (begin_check_place(p, e) < 0 ||
 		member_access(&m->access, p->opt, p->spec->name, e) < 0 ||
@@ -48,7 +50,9 @@ member_begin(struct prepare *p, struct err *e)
 		return -1;
 	m->target = (struct member_target){.access = &m->access,
 		.host = m->el.holder_address,
-		.port = conf_port(p->spec, p->opt->port ? (int)p->opt->port : 5432),
+		.port = m->el.holder_port
+				? m->el.holder_port
+				: conf_port(p->spec, p->opt->port ? (int)p->opt->port : 5432),
 		.application = p->opt->pod_name};
 	/* A restore is for whoever makes the cluster. */
 	p->restores = p->restores && m->el.role == ELECTOR_LEAD && m->el.system_id == 0;

@@ -91,7 +91,7 @@ sv_back_off(struct sv *sv)
 	if (sv->st.state == FSM_FAILED && pause_ms < RESTART_FIRST_MS)
 		pause_ms = RESTART_FIRST_MS;
 	/* Whom a member waits for may be there the next moment. */
-	if (sv_lease_on(sv) && pause_ms > SV_MEMBER_PAUSE_MS)
+	if ((sv_lease_on(sv) || sv_driven(sv)) && pause_ms > SV_MEMBER_PAUSE_MS)
 		pause_ms = SV_MEMBER_PAUSE_MS;
 	if (sv->st.paused) {
 		sv_reason(sv, "paused: postgres is started again by resume or restart");

@@ -156,6 +156,8 @@ sv_flag_done(struct sv *sv, const struct sv_job *job, const struct job_report *r
 		snprintf(f->error, sizeof(f->error), "%.255s", r->error);
 		log_error("fence flag", F_STR("step", job->arg), F_STR("error", r->error));
 	}
+	if (reading && !f->failed)
+		sv_driven_read(sv, r->hint);
 	if (reading) {
 		/* What cannot be read may say "fenced": then nothing is started.  What the manifest
 		 * fenced, the manifest may have let go meanwhile: the preparation reads it anew
@@ -280,6 +282,9 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 		break;
 	case JOB_MEMBERS:
 		sv_lease_cared(sv, &r);
+		break;
+	case JOB_TOKEN:
+		sv_driven_written(sv, &r);
 		break;
 	case JOB_HANDED:
 		sv_lease_handed(sv, &r);

@@ -320,8 +320,8 @@ sv_lease_configured(struct sv *sv, const struct job_report *r)
 }
 
 /* Role and slots of the members, on a primary and on a standby. */
-static void
-lease_care(struct sv *sv)
+void
+sv_lease_care(struct sv *sv)
 {
 	bool now = sv->st.pg_phase == PG_PHASE_ACCEPTING &&
 		   (sv->st.state == FSM_PRIMARY || sv->st.state == FSM_STANDBY);
@@ -360,8 +360,10 @@ sv_lease_cared(struct sv *sv, const struct job_report *r)
 void
 sv_lease_look(struct sv *sv)
 {
-	if (!sv_lease_on(sv))
+	if (!sv_lease_on(sv)) {
+		sv_driven_look(sv);
 		return;
+	}
 	lease_read(sv);
 	lease_watch(sv);
 	lease_pause(sv);
@@ -373,7 +375,7 @@ sv_lease_look(struct sv *sv)
 	lease_follow(sv);
 	lease_diverged(sv);
 	lease_sync(sv);
-	lease_care(sv);
+	sv_lease_care(sv);
 	sv_lease_leave(sv);
 	sv_ops_update(sv);
 }
@@ -478,5 +480,8 @@ sv_lease_init(struct sv *sv)
 	loop_timer_init(&l->fast, lease_on_timer, sv);
 	/* Of a former program the deadlines alone count on: the elector's counters begin anew. */
 	l->el = (struct elector_status){0};
+	/* Of one that is driven by orders the supervisor wrote it itself. */
+	if (!sv_lease_on(sv))
+		shared_read(sv->board, SEC_ELECTOR, &l->el);
 	l->used = l->handed = l->asked = 0;
 }

@@ -172,6 +172,10 @@ sv_ops_update(struct sv *sv)
 			continue;
 		if (sv->want_stop)
 			sv_op_end(sv, op, ERR_STATE, "podgres is stopping");
+		else if (sv_driven_waits(sv, op))
+			sv_op_phase(sv, op, "writing the token");
+		else if (op->kind == ORDER_FOLLOW)
+			sv_op_follow(sv, op);
 		else if (op->kind == ORDER_FENCE)
 			sv_op_fence(sv, op);
 		else if (op->kind == ORDER_UNFENCE)
@@ -278,6 +282,10 @@ sv_allowed(const struct sv *sv, const struct order *o, struct order_reply *r)
 		sv_refuse(r, ERR_STATE, "paused: a switchover needs a target");
 		return false;
 	}
+	if (!sv_driven_allowed(sv, o, r))
+		return false;
+	if (sv_driven_known(sv, o))
+		return true;
 	if (kind == ORDER_BACKUP || kind == ORDER_HOT_START)
 		return sv_backup_allowed(sv, o, r);
 	if (kind == ORDER_BACKUP_DELETE)
@@ -325,7 +333,7 @@ sv_switchover(struct sv *sv, const struct order *o)
 	sv_lease_ask(sv, &ask);
 }
 
-static void
+void
 sv_do(struct sv *sv, const struct order *o)
 {
 	switch ((enum order_kind)o->kind) {
@@ -362,6 +370,9 @@ sv_do(struct sv *sv, const struct order *o)
 		sv->lease.promote = (struct elector_order){
 			.force = o->force, .accept_loss_bytes = o->accept_loss_bytes};
 		sv_event(sv, FSM_EV_PROMOTE, NULL);
+		break;
+	case ORDER_FOLLOW:
+		sv_event(sv, FSM_EV_FOLLOW, o->primary);
 		break;
 	case ORDER_BACKUP:
 	case ORDER_HOT_START:
@@ -408,6 +419,9 @@ sv_order(struct sv *sv, const struct order *o, struct order_reply *r)
 	memcpy(r->op_id, op->id, sizeof(r->op_id));
 	log_info("order", F_STR("kind", order_text((enum order_kind)own.kind)),
 		F_STR("operation", op->id), F_STR("by", own.by), F_STR("reason", own.reason));
-	sv_do(sv, &own);
+	if (own.token)
+		sv_driven_take(sv, &own);
+	else
+		sv_do(sv, &own);
 	sv_ops_update(sv);
 }

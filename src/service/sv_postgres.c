@@ -355,7 +355,8 @@ sv_pg_start(struct sv *sv)
 static void
 sv_look_promoted(struct sv *sv, const struct pg_facts *f)
 {
-	if (sv->st.state == FSM_STANDBY && f->known && !f->in_recovery && !sv_lease_fresh(sv)) {
+	if (sv->st.state == FSM_STANDBY && f->known && !f->in_recovery &&
+		(!sv_lease_fresh(sv) || sv_driven_follows(sv))) {
 		sv_event(sv, FSM_EV_UNLEASED, "somebody promoted it directly");
 		return;
 	}

@@ -22,7 +22,7 @@ sv_reinit_allowed(const struct sv *sv, struct order_reply *r)
 		sv_refuse(r, ERR_STATE, fsm_step(FSM_PRIMARY, FSM_EV_REINIT).sentence);
 		return false;
 	}
-	if (!sv_lease_on(sv)) {
+	if (!sv_lease_on(sv) && !sv_driven_follows(sv)) {
 		sv_refuse(r, ERR_STATE, NO_SOURCE);
 		return false;
 	}

@@ -2,6 +2,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdio.h>
 #include <string.h>
 
 #include <cmocka.h>
@@ -99,6 +100,36 @@ a_forced_promotion_says_what_may_be_lost(void **state)
 	assert_int_equal(
 		read_json(ORDER_PROMOTE, "{\"acceptDataLoss\":\"any\"}", &o, &wait_ms, &e), 0);
 	assert_true(o.accept_loss_bytes == ORDER_ANY_LOSS);
+}
+
+static void
+a_follow_names_a_primary_and_a_token(void **state)
+{
+	static const char *const good[] = {"db-1:5432", "10.0.0.7:5433", "[fd00::1]:5432"};
+	static const char *const bad[] = {
+		"db-1", "db-1:", ":5432", "fd00::1:5432", "a b:5432", "db-1:543210", "db'1:5432"};
+	char text[128];
+	struct order o;
+	int64_t wait_ms;
+	struct err e;
+
+	(void)state;
+	for (size_t i = 0; i < 3; i++) {
+		snprintf(text, sizeof(text), "{\"primary\":\"%s\",\"token\":7}", good[i]);
+		order_init(&o, ORDER_FOLLOW);
+		assert_int_equal(read_json(ORDER_FOLLOW, text, &o, &wait_ms, &e), 0);
+		assert_int_equal(o.token, 7);
+		assert_string_equal(o.primary, good[i]);
+	}
+	for (size_t i = 0; i < 7; i++) {
+		snprintf(text, sizeof(text), "{\"primary\":\"%s\"}", bad[i]);
+		refused(ORDER_FOLLOW, text, "is not HOST:PORT");
+	}
+	order_init(&o, ORDER_FOLLOW);
+	assert_int_equal(order_whole(&o, &e), -1);
+	refused(ORDER_PROMOTE, "{\"token\":0}", "whole number from 1");
+	refused(ORDER_FENCE, "{\"token\":\"7x\"}", "whole number from 1");
+	refused(ORDER_RESTART, "{\"token\":7}", "token");
 }
 
 static void
@@ -227,6 +258,7 @@ main(void)
 		cmocka_unit_test(an_empty_body_is_an_order_without_wishes),
 		cmocka_unit_test(mode_reason_and_wait_are_read),
 		cmocka_unit_test(a_forced_promotion_says_what_may_be_lost),
+		cmocka_unit_test(a_follow_names_a_primary_and_a_token),
 		cmocka_unit_test(force_and_what_may_be_lost_go_together),
 		cmocka_unit_test(anything_else_in_the_body_is_refused_by_name),
 		cmocka_unit_test(texts_that_do_not_fit_are_refused_not_cut),

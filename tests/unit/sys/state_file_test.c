@@ -75,6 +75,43 @@ last_write_is_what_is_read(void **state)
 }
 
 static void
+a_fencing_token_is_kept_by_writes_that_keep_it(void **state)
+{
+	struct state_record r = {.token = UINT64_C(1) << 40, .token_order = "follow"};
+	struct err e;
+
+	(void)state;
+	snprintf(r.token_primary, sizeof(r.token_primary), "db-1:5432");
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	assert_int_equal(state_file_read(&r, path, &e), 0);
+	r.fenced = true;
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	assert_int_equal(state_file_read(&r, path, &e), 0);
+	assert_true(r.fenced && !r.token_leads);
+	assert_true(r.token == UINT64_C(1) << 40);
+	assert_string_equal(r.token_order, "follow");
+	assert_string_equal(r.token_primary, "db-1:5432");
+}
+
+static void
+a_torn_token_gives_the_record_before(void **state)
+{
+	struct state_record r = {.token = 5, .token_order = "promote", .token_leads = true};
+	struct err e;
+	int fd;
+
+	(void)state;
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	r.token = 6;
+	assert_int_equal(state_file_write(path, &r, &e), 0);
+	fd = open(path, O_WRONLY);
+	assert_int_equal(pwrite(fd, "x", 1, 4096 + 2048 + 20), 1);
+	close(fd);
+	assert_int_equal(state_file_read(&r, path, &e), 0);
+	assert_int_equal(r.token, 5);
+}
+
+static void
 writes_allocate_nothing_once_it_exists(void **state)
 {
 	struct state_record r = fence(true, "x");
@@ -162,6 +199,10 @@ main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(missing_file_is_an_empty_record, setup, teardown),
 		cmocka_unit_test_setup_teardown(last_write_is_what_is_read, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_fencing_token_is_kept_by_writes_that_keep_it, setup, teardown),
+		cmocka_unit_test_setup_teardown(
+			a_torn_token_gives_the_record_before, setup, teardown),
 		cmocka_unit_test_setup_teardown(
 			writes_allocate_nothing_once_it_exists, setup, teardown),
 		cmocka_unit_test_setup_teardown(
