@@ -139,5 +139,6 @@ class PatroniCluster:
         self.etcd.kill()
         self.etcd.wait()
         for m in self.members:
+            ip("link", "del", m.link, check=False)  # a namespace takes its time
             ip("netns", "del", m.netns, check=False)
         ip("link", "del", BRIDGE, check=False)

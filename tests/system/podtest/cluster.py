@@ -198,5 +198,6 @@ class Cluster:
     def close(self):
         for m in self.members:
             m.close()
+            ip("link", "del", m.link, check=False)  # a namespace takes its time
             ip("netns", "del", m.netns, check=False)
         ip("link", "del", BRIDGE, check=False)
