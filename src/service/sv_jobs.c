@@ -131,7 +131,8 @@ sv_configured(struct sv *sv, const struct job_report *r)
 		snprintf(sv->st.plan.config_error, sizeof(sv->st.plan.config_error), "%s", problem);
 		sv_op_finish(sv, ORDER_RELOAD, ERR_CONFIG, problem);
 		if (sv_lease_on(sv))
-			sv_pg_signal(sv, SIGHUP); /* whom commits wait for is written all the same */
+			sv_pg_signal(
+				sv, SIGHUP); /* whom commits wait for is written all the same */
 		return;
 	}
 	sv->st.plan.config_error[0] = '\0';
@@ -236,6 +237,53 @@ sv_main_next(struct sv *sv)
 }
 
 static void
+sv_job_ended(struct sv *sv, const struct sv_job *was, const struct job_report *r)
+{
+	switch (was->id) {
+	case JOB_PREPARE:
+		sv_reinit_prepared(sv, r);
+		sv_prepared(sv, r);
+		break;
+	case JOB_CONFIGURE:
+		sv_configured(sv, r);
+		break;
+	case JOB_FENCE_FLAG:
+		sv_flag_done(sv, was, r);
+		break;
+	case JOB_PROMOTE:
+		sv_promote_told(sv, r);
+		break;
+	case JOB_SPACE:
+		sv_space_looked(sv, r);
+		break;
+	case JOB_BACKUP:
+		sv_backup_done(sv, was, r);
+		break;
+	case JOB_PRUNE:
+		sv_prune_done(sv, was, r);
+		break;
+	case JOB_HOT_BACKUP:
+		sv_hot_done(sv, r);
+		break;
+	case JOB_MEMBERS:
+		sv_lease_cared(sv, r);
+		break;
+	case JOB_TOKEN:
+		sv_driven_written(sv, r);
+		break;
+	case JOB_HANDED:
+		sv_lease_handed(sv, r);
+		break;
+	case JOB_CHECKPOINT:
+		sv_lease_checkpointed(sv, r);
+		break;
+	case JOB_NONE:
+	case JOBS:
+		break;
+	}
+}
+
+static void
 sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 {
 	struct sv_job *job = arg, was = *job;
@@ -254,48 +302,7 @@ sv_job_on_exit(struct proc *p, const struct proc_exit *how, void *arg)
 		sv->st.job_name[0] = '\0';
 		sv_publish(sv);
 	}
-	switch (was.id) {
-	case JOB_PREPARE:
-		sv_reinit_prepared(sv, &r);
-		sv_prepared(sv, &r);
-		break;
-	case JOB_CONFIGURE:
-		sv_configured(sv, &r);
-		break;
-	case JOB_FENCE_FLAG:
-		sv_flag_done(sv, &was, &r);
-		break;
-	case JOB_PROMOTE:
-		sv_promote_told(sv, &r);
-		break;
-	case JOB_SPACE:
-		sv_space_looked(sv, &r);
-		break;
-	case JOB_BACKUP:
-		sv_backup_done(sv, &was, &r);
-		break;
-	case JOB_PRUNE:
-		sv_prune_done(sv, &was, &r);
-		break;
-	case JOB_HOT_BACKUP:
-		sv_hot_done(sv, &r);
-		break;
-	case JOB_MEMBERS:
-		sv_lease_cared(sv, &r);
-		break;
-	case JOB_TOKEN:
-		sv_driven_written(sv, &r);
-		break;
-	case JOB_HANDED:
-		sv_lease_handed(sv, &r);
-		break;
-	case JOB_CHECKPOINT:
-		sv_lease_checkpointed(sv, &r);
-		break;
-	case JOB_NONE:
-	case JOBS:
-		break;
-	}
+	sv_job_ended(sv, &was, &r);
 	sv_lane_free(sv, was.lane);
 }
 

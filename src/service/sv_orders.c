@@ -333,16 +333,22 @@ sv_switchover(struct sv *sv, const struct order *o)
 	sv_lease_ask(sv, &ask);
 }
 
+static void
+sv_do_fence(struct sv *sv, const struct order *o)
+{
+	sv->fence.now = o->mode == ORDER_MODE_IMMEDIATE;
+	sv_fence_want(sv, true, o->by, o->reason);
+	/* Somebody in a hurry may overtake a fence that is still being polite. */
+	if (sv->fence.now && sv->stopping_pg && sv->pg)
+		sv_pg_stop(sv, LADDER_FENCE_NOW);
+}
+
 void
 sv_do(struct sv *sv, const struct order *o)
 {
 	switch ((enum order_kind)o->kind) {
 	case ORDER_FENCE:
-		sv->fence.now = o->mode == ORDER_MODE_IMMEDIATE;
-		sv_fence_want(sv, true, o->by, o->reason);
-		/* Somebody in a hurry may overtake a fence that is still being polite. */
-		if (sv->fence.now && sv->stopping_pg && sv->pg)
-			sv_pg_stop(sv, LADDER_FENCE_NOW);
+		sv_do_fence(sv, o);
 		break;
 	case ORDER_UNFENCE:
 		sv_fence_want(sv, false, o->by, o->reason);
