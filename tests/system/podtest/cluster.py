@@ -39,7 +39,8 @@ def network():
     """The node: a bridge with an address, and another for the API."""
     subprocess.run(["mount", "-t", "tmpfs", "tmpfs", "/run/netns"], check=False, capture_output=True)
     os.makedirs("/run/netns", exist_ok=True)
-    ip("link", "add", BRIDGE, "type", "bridge")
+    # Of its own, or it takes that of a member that is attached later, and nobody finds it for a while.
+    ip("link", "add", BRIDGE, "address", "02:00:00:00:00:02", "type", "bridge")
     for address in (NODE, API):
         ip("addr", "add", address + "/24", "dev", BRIDGE)
     ip("link", "set", BRIDGE, "up")
@@ -72,8 +73,8 @@ class Member(Pod):
 
     def command(self):
         mounts = "".join(f"mount --bind {of} {at} && " for of, at in self.binds)
-        return ["nsenter", f"--net=/run/netns/{self.netns}", "sh", "-c", mounts + 'exec "$@"', "sh", self.test.binary, "run", "--listen", ":8000",
-                "--metrics-listen", ":9187", *self.args]
+        return ["nsenter", f"--net=/run/netns/{self.netns}", "sh", "-c", mounts + 'exec "$@"', "sh",
+                self.test.binary, "run", "--listen", ":8000", "--metrics-listen", ":9187", *self.args]
 
     @property
     def tcp(self):
