@@ -104,9 +104,9 @@ struct run_options {
 	char kube_api[PATH_LEN]; /* "https://host:port"; "" for what the pod's service account says
 				  */
 	char kube_token[PATH_LEN], kube_ca[PATH_LEN]; /* files; "" for the service account's */
-	uint32_t clone_from;    /* enum clone_from */
-	uint32_t keep_diverged; /* enum keep_diverged */
-	int64_t keep_old_ms;    /* a former data directory, from when the next one streams */
+	uint32_t clone_from;                          /* enum clone_from */
+	uint32_t keep_diverged;                       /* enum keep_diverged */
+	int64_t keep_old_ms; /* a former data directory, from when the next one streams */
 	int64_t started_wall_us;
 	int64_t started_boot_ns;
 };

@@ -97,7 +97,7 @@ struct sv_lease {
 	int64_t asked_ns, leave_by_ns;
 	int64_t care_ns; /* when the job members runs next, boot time */
 	struct elector_order ask;
-	unsigned diverged; /* looks in a row that found another history */
+	unsigned diverged;              /* looks in a row that found another history */
 	struct elector_order promote;   /* how the promotion that is under way was ordered */
 	char followed[LEASE_WHOM_SIZE]; /* address and holder that postgres was told to follow */
 	char synced[ELECTOR_SYNC_SIZE]; /* synchronous_standby_names that the last reload wrote */

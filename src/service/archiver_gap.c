@@ -143,7 +143,8 @@ archiver_gap_start(struct archiver *a)
 
 	while (i < g->n && g->gap[i].told)
 		i++;
-	if (!archiver_may_write(a) || g->task || i == g->n || a->health.owner != OWNER_OURS || !a->health.owner_made)
+	if (!archiver_may_write(a) || g->task || i == g->n || a->health.owner != OWNER_OURS ||
+		!a->health.owner_made)
 		return;
 	task.id = ++a->tasks;
 	task.leased = archiver_lease_on(a);

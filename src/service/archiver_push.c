@@ -281,7 +281,7 @@ push_item(struct archiver *a, struct queue_item *it, bool look)
 static void
 push_drop(struct archiver *a, struct queue_item *it)
 {
-	struct archiver_task ignored;
+	struct archiver_task ignored = {0};
 
 	if (!push_stat(a, it, &ignored)) {
 		push_gone(a, it);

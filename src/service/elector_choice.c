@@ -383,8 +383,8 @@ stands(struct elector *el, const char *target)
 		return false;
 	why = el->stood = choose(el, me, target);
 	el->stood_ns = clock_boot_ns();
-	if (why == ELECTION_OK)
-		return true;
+	if (why == ELECTION_OK) /* a list that somebody emptied keeps nobody out */
+		return strchr(el->object.members, '"') || !elector_failsafe_bars(el);
 	elector_problem(el, "", "not a candidate: %s", election_reason_sentence(why));
 	return false;
 }

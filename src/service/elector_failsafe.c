@@ -321,7 +321,7 @@ elector_failsafe_close(struct elector *el)
 	buf_deinit(&el->failsafe.body);
 }
 
-/* ---- a Lease that somebody deleted ---- */
+/* ---- a Lease that somebody deleted, or emptied of its members ---- */
 
 /*
  * Its holder may go on by promises of those whom it lists.  Who was listed refuses them once the
@@ -340,7 +340,8 @@ elector_failsafe_bars(struct elector *el)
 			(p->facts.reachable && !p->seen.primary && !p->promised))
 			continue;
 		elector_problem(el, "bring it back, or delete its pod",
-			"the Lease is gone, and %s may still lead", p->name);
+			"the Lease %s, and %s may still lead",
+			el->exists ? "lists nobody" : "is gone", p->name);
 		return true;
 	}
 	return false;

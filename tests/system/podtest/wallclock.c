@@ -1,6 +1,7 @@
 /*
- * wallclock - a wall clock that a test can step: LD_PRELOADed into a pod, it adds what stands in the
- * file WALLCLOCK_FILE (seconds, int64, mapped) to CLOCK_REALTIME.  All other clocks are as they are.
+ * wallclock - a wall clock that a test can step: LD_PRELOADed into a pod, it adds what stands in
+ * the file WALLCLOCK_FILE (seconds, int64, mapped) to CLOCK_REALTIME.  All other clocks are as they
+ * are.
  */
 #define _GNU_SOURCE
 #include <fcntl.h>
