@@ -32,8 +32,9 @@ struct api_view {
 void api_view_refresh(struct api_view *v);
 /* Seconds since a boot time; negative when that is 0. */
 double api_view_age(const struct api_view *v, int64_t at_ns);
-bool api_view_seen(const struct api_view *v);   /* the facts are about the postmaster that runs */
-int64_t api_view_lag(const struct api_view *v); /* bytes not replayed; negative: unknown */
+bool api_view_seen(const struct api_view *v);    /* the facts are about the postmaster that runs */
+int64_t api_view_lag(const struct api_view *v);  /* bytes not replayed; negative: unknown */
+double api_view_lag_s(const struct api_view *v); /* the same in seconds */
 const struct operation *api_view_operation(const struct api_view *v, const char *id);
 void api_health_in(const struct api_view *v, const struct run_options *opt, struct health_in *in);
 

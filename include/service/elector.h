@@ -113,6 +113,14 @@ struct elector_switching {
 	char undone[200]; /* the last was begun, and then not carried out; "": written */
 };
 
+/* The change of primary that our claim begins: elector_change.c. */
+struct elector_change {
+	char from[64]; /* pod that held the Lease; "": none */
+	char reason[48];
+	int64_t since_ns; /* the last that was seen of it; 0: no claim yet */
+	int64_t ms;       /* how long it took; -1: not over */
+};
+
 struct elector {
 	struct service *s;
 	struct kube_place place;
@@ -168,6 +176,7 @@ struct elector {
 	bool labelling;
 	int64_t label_again_ns;
 	struct elector_failsafe failsafe;
+	struct elector_change change;
 	struct {                 /* elector_pause.c */
 		uint64_t number; /* of the order; 0: none */
 		bool on;
@@ -264,6 +273,11 @@ bool elector_pause_take(struct elector *el, const struct elector_order *o); /* f
 void elector_pause_wish(struct elector *el);
 bool elector_pause_wanted(const struct elector *el); /* the Lease does not say it yet */
 void elector_pause_ends(struct elector *el);
+
+/* elector_change.c */
+void elector_change_begins(struct elector *el); /* a claim is on its way */
+void elector_change_wish(struct elector *el);   /* with the first write of the new timeline */
+void elector_change_publish(struct elector *el);
 
 /* elector_label.c */
 void elector_label(struct elector *el);

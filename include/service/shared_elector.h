@@ -27,6 +27,7 @@ struct elector_member {
 	bool voter;      /* in the sync set of the Lease */
 	int64_t seen_ns; /* boot time of its last answer; 0: none yet */
 	char state[24];  /* of the state table */
+	double lag_s;    /* of a replica, replayed behind received; negative: unknown */
 };
 
 enum elector_order_kind {
@@ -43,6 +44,12 @@ struct elector_order {
 	char target[64]; /* of a switchover; "": whoever is best */
 	bool force;      /* of a promotion: past the guards against loss, never past the Lease */
 	int64_t accept_loss_bytes; /* with force; ELECTION_ANY_LOSS: whatever it is */
+};
+
+/* The last change of primary, as the Lease tells of it.  from "": none that is known. */
+struct elector_change_seen {
+	char from[64], to[64], at[40], reason[48];
+	double seconds; /* without a primary; negative: unknown */
 };
 
 struct elector_status {
@@ -88,6 +95,7 @@ struct elector_status {
 	char failsafe_problem[160];   /* why the last round brought nothing; "" */
 	int64_t promise_ns;           /* promised not to claim before; boot time, 0: nothing */
 	char problem[256], hint[256]; /* "" for none */
+	struct elector_change_seen change;
 	uint32_t members;
 	struct elector_member member[ELECTOR_MEMBERS];
 };

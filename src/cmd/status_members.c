@@ -27,12 +27,25 @@ primary_lsn(const cJSON *list)
 	return -1;
 }
 
+/* What was received, behind the primary; and what was replayed, behind that. */
+static void
+member_lag(struct term_table *t, const cJSON *m, double bytes)
+{
+	double seconds = reply_num(m, "lagSeconds", -1);
+	char text[16];
+
+	status_bytes(bytes, text);
+	if (seconds < 0)
+		term_table_put(t, TERM_PLAIN, text);
+	else
+		term_table_printf(t, TERM_PLAIN, "%s, %.1f s", text, seconds);
+}
+
 static void
 member_row(struct term_table *t, const cJSON *m, double end, bool sync)
 {
 	double at = lsn_of(reply_str(m, "receivedLsn")), age = reply_num(m, "seenAgeSeconds", -1);
 	bool primary = strcmp(reply_str(m, "role"), "primary") == 0, silent = age < 0 || age > 10;
-	char lag[16];
 
 	term_table_put(t, TERM_PLAIN, reply_str(m, "name"));
 	term_table_put(t, TERM_PLAIN, reply_str(m, "address"));
@@ -49,7 +62,7 @@ member_row(struct term_table *t, const cJSON *m, double end, bool sync)
 	if (primary || end < 0 || at < 0)
 		term_table_put(t, TERM_PLAIN, "-");
 	else
-		term_table_put(t, TERM_PLAIN, status_bytes(end > at ? end - at : 0, lag));
+		member_lag(t, m, end > at ? end - at : 0);
 }
 
 void
@@ -69,6 +82,22 @@ status_members(const struct status_view *v, struct buf *out)
 	for (it = status_first(list); it; it = it->next)
 		member_row(&t, it, primary_lsn(list), sync);
 	term_table_print(&t, v->term, out, 2);
+}
+
+static void
+status_change(const struct status_view *v, struct buf *out)
+{
+	AUTO(buf_deinit) struct buf text = {0};
+	double seconds = status_n(v, "lease.lastChange.seconds");
+
+	if (!*status_s(v, "lease.lastChange.from"))
+		return;
+	buf_printf(&text, "%s to %s, %s: %s", status_s(v, "lease.lastChange.from"),
+		status_s(v, "lease.lastChange.to"), status_s(v, "lease.lastChange.at"),
+		status_s(v, "lease.lastChange.reason"));
+	if (seconds >= 0)
+		buf_printf(&text, "; %.1f s without a primary", seconds);
+	status_fact(v, out, "Last change", &text);
 }
 
 static void
@@ -113,5 +142,6 @@ status_lease(const struct status_view *v, struct buf *out)
 	if (*problem)
 		buf_printf(&text, "; %s", problem);
 	status_fact(v, out, "Lease", &text);
+	status_change(v, out);
 	status_lost(v, out);
 }

@@ -1,7 +1,7 @@
 /*
  * api_cluster - the members, the timelines and this member in Patroni's words.
  *
- * Process: api.  Field names: Patroni's REST API.  Without a lease the members are this one and the
+ * Process: api.  Field names: Patroni's REST API.  Without a Lease the members are this one and the
  * standbys that stream from it.
  */
 #include <arpa/inet.h>
@@ -197,21 +197,27 @@ cluster_standby(struct json *j, const struct pg_facts *pg, const struct pg_repli
 }
 
 static void
-cluster_address(struct json *j, struct api_call *c)
+cluster_url(struct json *j, struct api_call *c, const char *host)
 {
-	const struct run_options *opt = c->a->opt;
-	const char *host = *opt->pod_ip ? opt->pod_ip : opt->pod_name;
-	const char *port = strrchr(opt->listen, ':');
+	const char *port = strrchr(c->a->opt->listen, ':');
 	bool v6 = strchr(host, ':') != NULL;
 	char url[400];
 
-	if (*opt->listen && port) {
+	if (*c->a->opt->listen && port) {
 		snprintf(url, sizeof(url), "http%s://%s%s%s%s/patroni", c->a->tls ? "s" : "",
 			v6 ? "[" : "", host, v6 ? "]" : "", port);
 		json_kstr(j, "api_url", url);
 	}
 	json_kstr(j, "host", host);
 	json_kint(j, "port", c->a->view.sup.plan.port);
+}
+
+static void
+cluster_address(struct json *j, struct api_call *c)
+{
+	const struct run_options *opt = c->a->opt;
+
+	cluster_url(j, c, *opt->pod_ip ? opt->pod_ip : opt->pod_name);
 }
 
 static void
@@ -241,6 +247,63 @@ cluster_self(struct json *j, struct api_call *c)
 	json_end_obj(j);
 }
 
+/* Another member, as it said of itself. */
+static void
+cluster_member(struct json *j, struct api_call *c, const struct elector_member *m, uint64_t end)
+{
+	const struct elector_status *el = &c->a->view.elector;
+	uint32_t voters = 0;
+
+	for (uint32_t i = 0; i < el->members && i < ELECTOR_MEMBERS; i++)
+		voters += el->member[i].voter;
+	json_obj(j);
+	json_kstr(j, "name", m->name);
+	json_kstr(j, "role",
+		m->primary               ? "leader"
+		: !m->voter              ? "replica"
+		: voters > el->sync_acks ? "quorum_standby"
+					 : "sync_standby");
+	json_kstr(j, "state",
+		m->primary     ? "running"
+		: m->streaming ? "streaming"
+		: m->ready     ? "running"
+			       : "stopped");
+	cluster_url(j, c, m->address);
+	json_kint(j, "timeline", m->timeline);
+	if (!m->primary) {
+		lag_of(j, "receive_lsn", "receive_lag", end, m->received_lsn);
+		lag_of(j, "replay_lsn", "replay_lag", end, m->replay_lsn);
+		lag_of(j, "lsn", "lag", end, m->replay_lsn);
+	}
+	json_end_obj(j);
+}
+
+static void
+cluster_members(struct json *j, struct api_call *c)
+{
+	const struct elector_status *el = &c->a->view.elector;
+	uint64_t end = 0;
+
+	for (uint32_t i = 0; i < el->members && i < ELECTOR_MEMBERS; i++)
+		if (el->member[i].primary)
+			end = el->member[i].received_lsn;
+	for (uint32_t i = 0; i < el->members && i < ELECTOR_MEMBERS; i++)
+		if (strcmp(el->member[i].name, c->a->opt->pod_name) == 0)
+			cluster_self(j, c);
+		else
+			cluster_member(j, c, &el->member[i], end);
+}
+
+static void
+cluster_alone(struct json *j, struct api_call *c)
+{
+	const struct api_view *v = &c->a->view;
+
+	cluster_self(j, c);
+	for (uint32_t i = 0; api_view_seen(v) && i < v->pg.replicas && i < PG_REPLICAS; i++)
+		cluster_standby(j, &v->pg, &v->pg.replica[i]);
+}
+
 void
 api_cluster(struct api_call *c)
 {
@@ -251,9 +314,10 @@ api_cluster(struct api_call *c)
 	json_init(&j, &b);
 	json_obj(&j);
 	json_karr(&j, "members");
-	cluster_self(&j, c);
-	for (uint32_t i = 0; api_view_seen(v) && i < v->pg.replicas && i < PG_REPLICAS; i++)
-		cluster_standby(&j, &v->pg, &v->pg.replica[i]);
+	if (v->elector.members > 0)
+		cluster_members(&j, c);
+	else
+		cluster_alone(&j, c);
 	json_end_arr(&j);
 	if (v->sup.paused)
 		json_kbool(&j, "pause", true);

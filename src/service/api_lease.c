@@ -44,7 +44,22 @@ status_member(struct json *j, const struct api_view *v, const struct elector_mem
 	json_kint(j, "timeline", m->timeline);
 	api_json_lsn(j, "receivedLsn", m->received_lsn);
 	api_json_lsn(j, "replayLsn", m->replay_lsn);
+	if (!m->primary && m->lag_s >= 0)
+		json_knum(j, "lagSeconds", m->lag_s);
 	api_json_age(j, "seenAgeSeconds", v, m->seen_ns);
+	json_end_obj(j);
+}
+
+static void
+status_change(struct json *j, const struct elector_change_seen *c)
+{
+	json_kobj(j, "lastChange");
+	json_kstr(j, "from", c->from);
+	json_kstr(j, "to", c->to);
+	json_kstr(j, "at", c->at);
+	if (c->seconds >= 0)
+		json_knum(j, "seconds", c->seconds);
+	json_kstr(j, "reason", c->reason);
 	json_end_obj(j);
 }
 
@@ -87,6 +102,8 @@ api_json_lease(struct json *j, struct api_call *c)
 	if (el->sync)
 		status_sync(j, el);
 	api_json_failsafe(j, v);
+	if (*el->change.from)
+		status_change(j, &el->change);
 	if (*v->sup.plan.lost.at)
 		status_lost(j, &v->sup.plan.lost);
 	json_karr(j, "members");

@@ -400,6 +400,11 @@ status_recovery(struct json *j, const struct api_view *v)
 	}
 	if (seen && v->pg.known && v->pg.in_recovery) {
 		json_bytes(j, "lagBytes", api_view_lag(v));
+		json_key(j, "lagSeconds");
+		if (api_view_lag_s(v) < 0)
+			json_null(j);
+		else
+			json_num(j, api_view_lag_s(v));
 		json_ktime(j, "replayedAt", v->pg.replay_wall_us);
 	}
 	api_json_restored(j, v);

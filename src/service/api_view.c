@@ -75,6 +75,18 @@ api_view_lag(const struct api_view *v)
 	return end > v->pg.replay_lsn ? (int64_t)(end - v->pg.replay_lsn) : 0;
 }
 
+double
+api_view_lag_s(const struct api_view *v)
+{
+	int64_t bytes = api_view_lag(v), us = v->now_wall_us - v->pg.replay_wall_us;
+
+	if (bytes == 0)
+		return 0;
+	if (bytes < 0 || v->pg.replay_wall_us == 0)
+		return -1;
+	return us > 0 ? (double)us / SEC_US : 0;
+}
+
 const struct operation *
 api_view_operation(const struct api_view *v, const char *id)
 {

@@ -5,12 +5,13 @@
  * the clock; after each, elector_turn() does what is due.  Its own end costs nothing but time: the
  * supervisor counts on from the last write that it has seen on the board.
  *
- *   elector_lease   the calls about the Lease
- *   elector_choice  keep it, give it back, ask for it; what it says
- *   elector_sync    who acknowledges commits, in the Lease and in postgres
- *   elector_order   what people ask for
+ *   elector_lease     the calls about the Lease
+ *   elector_choice    keep it, give it back, ask for it; what it says
+ *   elector_sync      who acknowledges commits, in the Lease and in postgres
+ *   elector_order     what people ask for
+ *   elector_change    the last change of primary, for whoever asks
  *   elector_times     the manifest's primaryLease, also when it changes
- *   elector_peers   the other members
+ *   elector_peers     the other members
  *   elector_label     the role, where Services look
  *   elector_pause     the whole cluster is left alone
  *   elector_failsafe  a primary without the API, by the promises of the others
@@ -155,6 +156,7 @@ elector_publish(struct elector *el)
 	st->switch_lsn = o->switch_lsn;
 	st->transitions = o->transitions;
 	elector_sync_publish(el);
+	elector_change_publish(el);
 	st->members = (uint32_t)el->peers;
 	for (size_t i = 0; i < el->peers; i++)
 		st->member[i] = el->peer[i].seen;

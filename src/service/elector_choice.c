@@ -161,6 +161,7 @@ wish_timeline(struct elector *el)
 		return;
 	el->wanted.timeline = el->sv.plan.timeline;
 	el->wanted.switch_lsn = timeline_began(el);
+	elector_change_wish(el);
 }
 
 void
@@ -180,6 +181,7 @@ elector_wishes(struct elector *el)
 		w->transitions++;
 		w->command[0] = '\0';
 		w->promoting = w->promoting || w->timeline > 0;
+		elector_change_begins(el);
 	}
 	if (el->peers_listed)
 		members_text(el, w->members, sizeof(w->members));

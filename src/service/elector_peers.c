@@ -259,6 +259,16 @@ status_seconds_ns(const struct elector_peer *p, const char *path)
 	return s >= 0 && s < 1e6 ? (int64_t)(s * 1e9) : 1000000 * SEC_MS * MS_NS;
 }
 
+static double
+status_lag_s(const struct elector_peer *p)
+{
+	char word[32];
+
+	if (!status_word(p, "recovery.lagSeconds", word, sizeof(word)) || strcmp(word, "null") == 0)
+		return -1;
+	return strtod(word, NULL);
+}
+
 static void
 peer_read(struct elector_peer *p)
 {
@@ -286,6 +296,7 @@ peer_read(struct elector_peer *p)
 		       (strcmp(m->state, fsm_state_text(FSM_STANDBY)) == 0 ||
 			       strcmp(m->state, fsm_state_text(FSM_CLAIM)) == 0);
 	m->timeline = f->timeline;
+	m->lag_s = status_lag_s(p);
 	m->received_lsn = f->received_lsn;
 	m->replay_lsn = f->replayed_lsn;
 	m->seen_ns = clock_boot_ns();
@@ -347,6 +358,14 @@ peer_ask(struct elector *el, struct elector_peer *p)
 		log_debug("member not asked", F_STR("member", p->name), F_STR("error", e.msg));
 }
 
+static double
+own_lag_s(const struct pg_facts *pg, const struct election_member *f)
+{
+	if (f->received_lsn <= f->replayed_lsn)
+		return 0;
+	return pg->replay_wall_us ? (double)(clock_wall_us() - pg->replay_wall_us) / SEC_US : -1;
+}
+
 /* Ourselves we know from the board. */
 static void
 peer_self(struct elector *el, struct elector_peer *p)
@@ -372,6 +391,7 @@ peer_self(struct elector *el, struct elector_peer *p)
 	p->seen.replay_paused = pg->replay_paused;
 	p->seen.ready = el->sv.pg_phase == PG_PHASE_ACCEPTING;
 	p->seen.timeline = f->timeline;
+	p->seen.lag_s = own_lag_s(pg, f);
 	p->seen.received_lsn = f->received_lsn;
 	p->seen.replay_lsn = f->replayed_lsn;
 	p->seen.seen_ns = f->asked_ns;

@@ -88,6 +88,19 @@ def test_a_primary_that_is_cut_off_stops_before_another_leads(t):
         print("figures: rows that only the cut one had", len(missing))
 
 
+def everybody_tells_of_the_change(c, old, new, reason):
+    """The Lease keeps who led before, since when, why, and how long there was nobody."""
+    for m in c.members:
+        until(lambda m=m: m.status()["lease"].get("lastChange", {}).get("to") == new, 15, f"{m.name} knows of the change")
+        change = m.status()["lease"]["lastChange"]
+        eq((change["from"], change["reason"]), (old, reason), f"the change, by {m.name}")
+        ok(0 < change["seconds"] < 30, f"seconds without a primary: {change}")
+        ok(f"{old} to {new}" in m.cli("status").stdout, f"the change is shown: {m.cli('status').stdout}")
+        roles = {one.name: "leader" if one.name == new else "replica" for one in c.members}
+        until(lambda m=m: {one["name"]: one["role"] for one in m.get("/cluster").json()["members"]} == roles, 15,
+              f"/cluster of {m.name} says {roles}")
+
+
 @test(seconds=200)
 def test_a_switchover(t):
     c, p, w = three(t)
@@ -98,6 +111,7 @@ def test_a_switchover(t):
     c.wait_streaming(2)
     for one, missing in written(c, [w]):
         eq(missing, [], "acknowledged rows that are gone")
+    everybody_tells_of_the_change(c, p.name, "ha-3", "switchover")
 
 
 @test(seconds=200)
