@@ -105,6 +105,13 @@ struct sv_lease {
 	struct loop_timer fast;
 };
 
+/* The checkpoint before a stop: sv_ending.c. */
+struct sv_ending {
+	int64_t asked_ns; /* when the stop was asked for first; 0: never */
+	bool on;          /* it waits for the checkpoint */
+	struct loop_timer timer;
+};
+
 struct sv {
 	struct run_options opt;
 	struct board *board;
@@ -158,6 +165,7 @@ struct sv {
 	int64_t ticked_ns;
 	struct sv_drain drain;
 	struct sv_lease lease;
+	struct sv_ending ending;
 	bool want_stop;
 	bool quit; /* SIGQUIT */
 	struct sv_fence fence;
@@ -264,6 +272,13 @@ void sv_lease_care(struct sv *sv);
 void sv_lease_handed(struct sv *sv, const struct job_report *r);
 void sv_lease_checkpointed(struct sv *sv, const struct job_report *r);
 void sv_lease_cared(struct sv *sv, const struct job_report *r); /* the job members has ended */
+
+/* sv_ending.c */
+void sv_ending_init(struct sv *sv);
+bool sv_ending_begins(struct sv *sv); /* false: stop now */
+void sv_ending_over(struct sv *sv);   /* stops, if that is what was waited for */
+void sv_ending_skip(struct sv *sv);   /* the stop is under way */
+void sv_ending_look(struct sv *sv);
 
 /* sv_postgres.c */
 void sv_pg_init(struct sv *sv);

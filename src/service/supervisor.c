@@ -215,7 +215,8 @@ sv_last_resort(struct sv *sv)
 {
 	int64_t budget_ms = sv_budget_ms(sv), tail_ms = budget_ms / 20;
 
-	sv->stop_by_ns = clock_boot_ns() + budget_ms * MS_NS;
+	/* The grace period began with the first request, whatever went before. */
+	sv->stop_by_ns = sv->ending.asked_ns + budget_ms * MS_NS;
 	tail_ms = tail_ms < 50 ? 50 : tail_ms > 2500 ? 2500 : tail_ms;
 	loop_timer_at(sv->loop, &sv->give_up, sv->stop_by_ns - tail_ms * MS_NS);
 }
@@ -229,6 +230,14 @@ sv_stop(struct sv *sv, bool quit)
 		sv_drain_cut(sv);
 		return;
 	}
+	if (sv->ending.on && !quit) {
+		log_warning("second request to stop: not waiting for the checkpoint");
+		sv_ending_over(sv);
+		return;
+	}
+	if (!quit && !again && sv_ending_begins(sv))
+		return;
+	sv_ending_skip(sv);
 	sv->want_stop = true;
 	sv_publish(sv);
 	if (!again)
@@ -436,6 +445,7 @@ sv_begin(struct sv *sv, struct err *e)
 	sv_jobs_init(sv);
 	sv_drain_init(sv);
 	sv_lease_init(sv);
+	sv_ending_init(sv);
 	sv_pg_init(sv);
 	if (loop_add(sv->loop, loop_fd_init(&sv->signal_src, sv_on_signal, sv), sv->signals,
 		    EPOLLIN, e) < 0)

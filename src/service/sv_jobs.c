@@ -276,6 +276,7 @@ sv_job_ended(struct sv *sv, const struct sv_job *was, const struct job_report *r
 		break;
 	case JOB_CHECKPOINT:
 		sv_lease_checkpointed(sv, r);
+		sv_ending_over(sv);
 		break;
 	case JOB_NONE:
 	case JOBS:

@@ -371,6 +371,7 @@ sv_lease_look(struct sv *sv)
 	lease_promote(sv);
 	lease_answer(sv);
 	lease_checkpoint(sv);
+	sv_ending_look(sv);
 	lease_hand_over(sv);
 	lease_follow(sv);
 	lease_diverged(sv);

@@ -246,7 +246,7 @@ upgrade_asked(struct proc *p, const struct proc_exit *how, void *arg)
 static const char *
 upgrade_obstacle(const struct sv *sv)
 {
-	if (sv->want_stop)
+	if (sv->want_stop || sv->ending.on)
 		return "podgres is stopping";
 	if (!sv->pg || sv->stopping_pg || !sv->pg_accepted)
 		return "postgres is not running calmly";

@@ -55,6 +55,9 @@ def test_three_pods_and_an_orderly_end_of_the_primary(t):
     p.stop()
     taken_over(c, w, p, began)
     print("figures: gap of an orderly end", round(w.gap(began - 1), 3))
+    said = [r.get("msg") for r in p.log()]
+    ok("stop requested: a checkpoint first, while clients go on" in said, "what is dirty was written before the stop")
+    ok("stop requested" in said, "then came the stop")
     p.replace()
     c.wait_streaming(2)
     for one, missing in written(c, [w]):

@@ -33,7 +33,7 @@ def says(p, *words):
     return any(w in text for w in words)
 
 
-@test(seconds=90)
+@test(seconds=90, tags=["alone"])
 def test_postgres_frozen(t):
     p = t.started()
     for q in p.postgres_tree():
@@ -45,7 +45,7 @@ def test_postgres_frozen(t):
     until(lambda: p.get("/readyz").status == 200, 20, "ready again")
 
 
-@test(seconds=90)
+@test(seconds=90, tags=["alone"])
 def test_postgres_out_of_connections(t):
     p = t.started(manifest="apiVersion: postgresql.cnpg.io/v1\nkind: Cluster\nmetadata: {name: pod}\n"
                            "spec: {instances: 1, postgresql: {parameters: {max_connections: '12'}}}\n")
@@ -74,7 +74,7 @@ def take_all_connections(p, count):
     return clients
 
 
-@test(seconds=90)
+@test(seconds=90, tags=["alone"])
 def test_postgres_starting(t):
     """A base backup without the WAL it needs, and nobody to fetch it from: it is starting for ever."""
     a = t.started("a")
@@ -89,7 +89,7 @@ def test_postgres_starting(t):
     eq(p.get("/readyz").status, 503, "readyz")
 
 
-@test(seconds=90)
+@test(seconds=90, tags=["alone"])
 def test_postgres_dead(t):
     p = t.started()
     # It dies as often as it is started: back-off.
@@ -102,7 +102,7 @@ def test_postgres_dead(t):
         lambda: p.status()["postgres"]["lastLogLines"], 10, "the last log lines")), "the log says why")
 
 
-@test(seconds=90)
+@test(seconds=90, tags=["alone"])
 def test_pg_control_removed(t):
     p = t.started()
     os.rename(p.pgdata + "/global/pg_control", p.pgdata + "/global/pg_control.gone")
@@ -111,7 +111,7 @@ def test_pg_control_removed(t):
     eq(p.get("/readyz").status, 503, "readyz")
 
 
-@test(seconds=scale(90, 240))
+@test(seconds=scale(90, 240), tags=["alone"])
 def test_livez_stays_200_under_load_with_all_connections_taken(t):
     seconds = scale(20, 120)
     p = t.started()

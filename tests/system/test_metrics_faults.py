@@ -49,7 +49,7 @@ def ages(w, name, seconds, most):
 
 # ---- locks ----
 
-@test(seconds=scale(60, 1500))
+@test(seconds=scale(60, 1500), tags=["alone"])
 def test_locks_on_catalogues_held(t):
     """First those that a query may ask for by name, then the one that no query can do without."""
     p = collected(t)
@@ -78,7 +78,7 @@ def test_locks_on_catalogues_held(t):
 
 # ---- postgres does not run, or does not answer ----
 
-@test(seconds=scale(60, 900))
+@test(seconds=scale(60, 900), tags=["alone"])
 def test_postgres_stopped_by_the_fence(t):
     p = collected(t)
     w = Watch(t, p, activity=False)
@@ -95,7 +95,7 @@ def test_postgres_stopped_by_the_fence(t):
     w.end("fenced", note=f"current again after {again:.1f} s")
 
 
-@test(seconds=scale(60, 900))
+@test(seconds=scale(60, 900), tags=["alone"])
 def test_postmaster_and_backends_frozen(t):
     p = collected(t)
     w = Watch(t, p, activity=False)
@@ -120,7 +120,7 @@ def test_postmaster_and_backends_frozen(t):
     w.end("postgres frozen", cap=CAP, note=f"up was 0 after {down:.1f} s, current again after {again:.1f} s")
 
 
-@test(seconds=scale(60, 900), tags=["asan"])
+@test(seconds=scale(60, 900), tags=["asan", "alone"])
 def test_its_own_backend_frozen(t):
     p = collected(t)
     w = Watch(t, p)
@@ -184,7 +184,7 @@ class Takers:
             slot.close()
 
 
-@test(seconds=scale(60, 900))
+@test(seconds=scale(60, 900), tags=["alone"])
 def test_all_connections_taken_after_it_has_connected(t):
     secrets = t.folder("secrets", owner=False, mode=0o755)
     os.makedirs(secrets + "/mine")
@@ -205,7 +205,7 @@ def test_all_connections_taken_after_it_has_connected(t):
     w.end("connections taken after", note=f"{len(takers.slots)} sessions; passes went on; current after {again:.1f} s")
 
 
-@test(seconds=scale(60, 900))
+@test(seconds=scale(60, 900), tags=["alone"])
 def test_all_connections_taken_before_it_has_connected(t):
     p = collected(t, manifest=manifest(max_connections=20))
     first = p.service("collector")
@@ -224,7 +224,7 @@ def test_all_connections_taken_before_it_has_connected(t):
     w.end("connections taken before", note=f"current {again:.1f} s after they were free")
 
 
-@test(seconds=60, tags=["asan"])
+@test(seconds=60, tags=["asan", "alone"])
 def test_databases_that_let_nobody_in(t):
     p = t.started()
     p.psql("CREATE DATABASE closed")
@@ -253,7 +253,7 @@ def slow_reader(p):
     return s
 
 
-@test(seconds=scale(60, 300), tags=["asan"])
+@test(seconds=scale(60, 300), tags=["asan", "alone"])
 def test_fifty_scrapers_at_once(t):
     """Half of them never read; the others come over kept connections and over new ones."""
     p = collected(t, "cnpg_pg_database_size_bytes")
@@ -310,7 +310,7 @@ def closed(s):
     return bool(poll.poll(0))
 
 
-@test(seconds=scale(60, 400))
+@test(seconds=scale(60, 400), tags=["alone"])
 def test_many_tables(t):
     count = scale(1000, 10000)
     p = t.started(manifest=manifest(max_locks_per_transaction=256))
@@ -330,7 +330,7 @@ def test_many_tables(t):
 DURATION = 'podgres_metrics_query_duration_seconds{{query="{}"}}'
 
 
-@test(seconds=scale(60, 600))
+@test(seconds=scale(60, 600), tags=["alone"])
 def test_many_databases(t):
     count = scale(30, 200)
     p = t.started(manifest=manifest(fsync="off"))
@@ -365,7 +365,7 @@ good: {query: "SELECT 7 AS x", cache_seconds: 1, metrics: [{x: {usage: GAUGE}}]}
 """
 
 
-@test(seconds=scale(60, 900))
+@test(seconds=scale(60, 900), tags=["alone"])
 def test_bad_queries_of_users(t):
     secrets = t.folder("secrets", owner=False, mode=0o755)
     os.makedirs(secrets + "/mine")

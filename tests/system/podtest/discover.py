@@ -13,7 +13,7 @@ def scale(ci, full):
 
 
 def test(seconds=SECONDS, tags=()):
-    """Decorates a test that needs more time than usual, or carries tags (asan, versions)."""
+    """Decorates a test that needs more time than usual, or carries tags (asan, versions, alone)."""
     def mark(fn):
         fn.seconds = seconds
         fn.tags = set(tags)
