@@ -365,6 +365,9 @@ lease_order(struct elector *el)
 	if (el->order.number == 0 || !el->exists || el->object.command[0] ||
 		clock_boot_ns() < el->quiet_until_ns)
 		return;
+	/* Carried out or overtaken by another change: written again, it would be a second order. */
+	if (el->order_written || el->object.transitions != el->order_transitions)
+		return;
 	el->wanted = el->object;
 	elector_command(el, *el->order.target ? el->order.target : el->s->opt->pod_name);
 	lease_begin(el, ELECTOR_COMMAND);

@@ -359,8 +359,8 @@ elector_wish_orders(struct elector *el)
 
 /* ---- orders to a member that is not the holder ---- */
 
-/* Whom the election is about: of a promotion ordered here ourselves, else whom a switchover names,
- * as long as it has time to take over. */
+/* Whom the election is about: whom a switchover names, as long as it has time to take over; else,
+ * of a promotion ordered here, ourselves. */
 void
 elector_named(const struct elector *el, char out[64])
 {
@@ -368,11 +368,11 @@ elector_named(const struct elector *el, char out[64])
 	char refused[16];
 
 	out[0] = '\0';
-	if (el->order.number && el->order.what == ELECTOR_ORDER_PROMOTE)
-		snprintf(out, 64, "%.63s", el->s->opt->pod_name);
-	else if (!elector_command_field(el, "refused", refused, sizeof(refused)) &&
-		 (!el->choosing_since_ns || clock_boot_ns() < by_ns))
+	if (!elector_command_field(el, "refused", refused, sizeof(refused)) &&
+		(!el->choosing_since_ns || clock_boot_ns() < by_ns))
 		(void)elector_command_field(el, "target", out, 64);
+	if (!*out && el->order.number && el->order.what == ELECTOR_ORDER_PROMOTE)
+		snprintf(out, 64, "%.63s", el->s->opt->pod_name);
 }
 
 void
