@@ -59,6 +59,8 @@ void member_params(struct member_params *out, const struct member_target *t);
 /* The same as one string for primary_conninfo and programs. */
 void member_conninfo(struct buf *out, const struct member_target *t);
 
+#define MEMBER_GONE "gone " /* the result of the job members, with a position behind it */
+
 /* ---- the primary, as it answers ---- */
 
 #define MEMBER_HISTORY 2048
@@ -87,6 +89,10 @@ holder_close_auto(struct holder *h)
 {
 	holder_close(h);
 }
+
+/* Whether the primary there lacks the WAL that a standby needs which has replayed up to lsn.  Over
+ * a connection of its own; false for whoever is in recovery. */
+int member_gone(const struct member_target *t, uint64_t lsn, bool *gone, struct err *e) MUSTCHECK;
 
 /* The history of PGDATA's own timeline, from pg_wal; without its file that of the other, as far as
  * it goes.  Entries owned by the caller. */

@@ -23,6 +23,7 @@ struct prepare {
 	struct bindir bin;
 	bool has_manifest;
 	bool reinit;           /* ordered: PGDATA is replaced by a clone */
+	uint64_t gone_lsn;     /* the primary had no WAL from there on; 0: nobody says so */
 	bool restores;         /* an interrupted restore is to be continued */
 	struct member *member; /* NULL: nobody else is there; prepare_member.h */
 };

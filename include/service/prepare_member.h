@@ -23,6 +23,8 @@ enum mark_state {
 
 #define MARK_REINIT "reinit" /* the reason when it was ordered */
 
+#define MARK_GONE "wal-gone" /* because the primary lacks WAL: what is in PGDATA is whole */
+
 struct member_mark {
 	enum mark_state state;
 	char holder[256]; /* whom it is rewound to; rewinding goes on with the same only */
@@ -67,7 +69,8 @@ int mark_write(
 	struct member *m, enum mark_state state, const char *reason, struct err *e) MUSTCHECK;
 /* PGDATA is to be replaced, and only because somebody ordered it: what is in it is whole. */
 bool mark_is_reinit(const struct member *m);
-void mark_stamp(char out[24]); /* of now, part of a folder's name */
+bool mark_is_gone(const struct member *m); /* for want of WAL: it is whole, too */
+void mark_stamp(char out[24]);             /* of now, part of a folder's name */
 int mark_clear(struct member *m, struct err *e) MUSTCHECK;
 
 /* ---- prepare_follow: does PGDATA go with the primary? ---- */
@@ -106,6 +109,10 @@ int member_reclone(struct prepare *p, const char *reason, struct err *e) MUSTCHE
 int member_reinit(struct prepare *p, struct err *e) MUSTCHECK;
 /* A clone is in place: if one was ordered, that is it. */
 void member_reinit_done(struct prepare *p);
+/* What is in PGDATA only has to follow.  1: the primary it was stopped for lacks WAL still, and a
+ * clone of it is in place now, the report's result is "cloned"; 0: what is there stays in use; -1:
+ * neither, the next run goes on. */
+int member_starved(struct prepare *p, struct err *e) MUSTCHECK;
 /* Finishes a change of places that was interrupted. */
 int member_resume_swap(struct prepare *p, struct err *e) MUSTCHECK;
 

@@ -61,6 +61,7 @@ void job_phase(struct job *j, const char *phase, float progress);
 void job_publish(struct job *j); /* j->report as it is */
 
 /* Each returns 0, or -1 with *e; the frame publishes the outcome.  j->report.hint may be set. */
+/* argv: nothing, "reinit", or PREPARE_GONE LSN: the primary had no WAL from there on any more */
 int job_prepare_main(struct job *j, struct err *e) MUSTCHECK;
 int job_configure_main(struct job *j, struct err *e) MUSTCHECK;
 int job_fence_flag_main(struct job *j, struct err *e) MUSTCHECK; /* argv: "on"|"off" REASON */

@@ -190,6 +190,8 @@ struct plan {
 /* ---- SEC_JOB_MAIN, SEC_JOB_SIDE, SEC_JOB_FLAG, SEC_JOB_CARE, SEC_JOB_BACKUP: the job of that lane
  * ---- */
 
+#define PREPARE_GONE "wal-gone" /* argument of the job prepare, before a position */
+
 struct job_report {
 	uint64_t run;     /* number of this run, given by the supervisor */
 	uint32_t job;     /* enum job_id */

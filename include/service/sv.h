@@ -71,6 +71,15 @@ enum sv_reinit {
 	SV_REINIT_CLONED, /* it is there, and has to stream */
 };
 
+/* The primary has no WAL any more that this standby could go on with. */
+struct sv_gone {
+	char lsn[24];    /* from there on, as the last look found; "": it was not so */
+	unsigned looks;  /* in a row that found just that */
+	unsigned failed; /* clones in a row that were not made */
+	bool wanted;     /* each preparation is told so, until one has judged it */
+	char order[24];  /* the position that it is told */
+};
+
 #define LEASE_WHOM_SIZE 328
 
 /* The Lease, when there is one: sv_lease.c. */
@@ -134,6 +143,7 @@ struct sv {
 	bool configure_by_op;
 	bool want_prepare; /* a prepare waits for the main lane */
 	enum sv_reinit reinit;
+	struct sv_gone gone;
 	bool want_promote; /* the promote file waits for the side lane */
 	bool want_space;   /* a look for space waits for the side lane */
 	int64_t prune_ns;  /* when retention is applied next, boot time */
@@ -244,6 +254,8 @@ bool sv_reinit_allowed(const struct sv *sv, struct order_reply *r);
 void sv_reinit_start(struct sv *sv);
 void sv_reinit_prepared(struct sv *sv, const struct job_report *r); /* a preparation has ended */
 void sv_op_reinit(struct sv *sv, struct operation *op);
+void sv_gone_cared(struct sv *sv, const struct job_report *r);    /* the job members has ended */
+void sv_gone_prepared(struct sv *sv, const struct job_report *r); /* a preparation has ended */
 
 /* sv_drain.c */
 void sv_drain_init(struct sv *sv);

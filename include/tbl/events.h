@@ -58,6 +58,8 @@ EVENT(RESTART, "restart", "somebody ordered a restart of postgres",
 	"postgres is being stopped already")
 EVENT(REINIT, "reinit", "somebody ordered a new clone",
 	"only a standby can be cloned anew")
+EVENT(WAL_GONE, "WAL gone", "the primary has no WAL any more that this standby needs",
+	"only a running standby is cloned anew by itself")
 EVENT(FOLLOW, "follow", "somebody named the primary to follow",
 	"the data directory is being prepared: order it again in a moment")
 EVENT(STOP, "stop", "podgres was asked to stop", "already stopping: the next rung is taken now")

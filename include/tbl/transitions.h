@@ -63,6 +63,7 @@ MOVE(STANDBY, ELECTED, CLAIM, CLAIM, "the lease is free and this member goes fir
 MOVE(STANDBY, DIVERGED, HANDOVER, STOP_ORDERLY, "on another history than the primary: stopping to rejoin")
 MOVE(STANDBY, FOLLOW, HANDOVER, STOP_ORDERLY, "follow ordered: stopping postgres to turn to that primary")
 MOVE(STANDBY, REINIT, HANDOVER, STOP_ORDERLY, "reinit ordered: stopping postgres to clone anew")
+MOVE(STANDBY, WAL_GONE, HANDOVER, STOP_ORDERLY, "the primary lacks WAL for it: stopping postgres to clone anew")
 MOVE(STANDBY, FENCE, KILL, STOP_FAST, "fenced: stopping postgres")
 MOVE(STANDBY, RESTART, HANDOVER, STOP_ORDERLY, "restart ordered: stopping postgres")
 MOVE(STANDBY, STOP, HANDOVER, STOP_ORDERLY, "asked to stop: stopping postgres")

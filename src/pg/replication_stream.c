@@ -58,17 +58,17 @@ message_parse(const char *p, size_t n, struct replication_message *m, struct err
 		e, ERR_REMOTE, "unknown message '%c' of %zu bytes in a stream of WAL", *p, n);
 }
 
-/* After the server's CopyDone: ours, then a row with the next timeline, unless we ended it. */
+/* After the server's CopyDone: ours, then a row with the next timeline, unless we ended it.  After
+ * an error there is nothing to end, and the error is what comes. */
 static int
 stream_end(struct replication *r, struct replication_message *m, struct err *e)
 {
 	int64_t deadline_ns = replication_deadline(r, 0);
+	bool ours = r->pq->putCopyEnd(r->conn, NULL) >= 0;
 	PGresult *res;
 
 	r->streaming = false;
 	*m = (struct replication_message){.kind = REPLICATION_ENDED};
-	if (r->pq->putCopyEnd(r->conn, NULL) < 0)
-		return replication_broken(r, e);
 	if (replication_flush(r, e) < 0 || replication_result(r, &res, deadline_ns, e) < 0)
 		return -1;
 	if (res && r->pq->resultStatus(res) == PGRES_TUPLES_OK && r->pq->ntuples(res) == 1) {
@@ -81,6 +81,8 @@ stream_end(struct replication *r, struct replication_message *m, struct err *e)
 		return -1;
 	}
 	r->pq->clear(res);
+	if (!ours)
+		return replication_broken(r, e);
 	return res ? replication_drain(r, e) : 0;
 }
 

@@ -4,8 +4,9 @@
  * Process: the job members, every few seconds while postgres takes connections.  It also has the
  * primary write a checkpoint on a timeline that is new, because pg_rewind reads the timeline from
  * there; and a standby that receives nothing looks whether it still can: its result is then
- * "diverged", and only a preparation helps.
+ * "diverged", or "gone LSN", and only a preparation helps.
  */
+#include <poll.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -19,6 +20,8 @@
 
 #define SQL_MS 5000
 #define CHECKPOINT_MS 20000
+#define WAITS_LOOKS 10
+#define WAITS_LOOK_MS 200
 
 struct members {
 	struct job *j;
@@ -98,13 +101,19 @@ members_checkpoint(struct members *m, struct err *e)
 
 /* ---- on a standby ---- */
 
-static void
-members_find_holder(struct members *m)
+static struct member_target
+members_target(const struct members *m)
 {
-	const struct member_target to = {.access = &m->access,
+	return (struct member_target){.access = &m->access,
 		.host = m->el.holder_address,
 		.port = m->el.holder_port ? m->el.holder_port : m->plan.port,
 		.application = "podgres"};
+}
+
+static void
+members_find_holder(struct members *m)
+{
+	const struct member_target to = members_target(m);
 	struct err e;
 
 	if (m->el.role != ELECTOR_FOLLOW || !*m->el.holder_address)
@@ -178,6 +187,57 @@ members_ancestry(struct members *m, struct err *e)
 	return rc;
 }
 
+/* Replay has all that pg_wal and the archive give, and waits for more: before either of these waits
+ * restore_command was asked for just that, and had nothing.  In between it is asked again, so that
+ * one look may miss it. */
+static int
+members_waits(struct members *m, bool *waits, struct err *e)
+{
+	static const char sql[] =
+		"SELECT COALESCE(pg_catalog.pg_last_wal_replay_lsn(), '0/0') FROM "
+		"pg_catalog.pg_stat_activity WHERE backend_type = 'startup' AND wait_event IN "
+		"('RecoveryWalStream', 'RecoveryRetrieveRetryInterval')";
+	uint64_t lsn;
+
+	*waits = false;
+	for (int i = 0; i < WAITS_LOOKS; i++) {
+		if (i > 0)
+			poll(NULL, 0, WAITS_LOOK_MS);
+		if (sql_ask(m->sql, sql, clock_boot_ns() + SQL_MS * MS_NS, e) < 0)
+			return -1;
+		*waits = sql_rows(m->sql) == 1 && lineage_lsn_parse(sql_text(m->sql, 0, 0), &lsn) &&
+			 lsn == m->replayed;
+		if (*waits)
+			return 0;
+	}
+	return 0;
+}
+
+/* We are on the primary's line, and it has no WAL any more that we could go on with. */
+static int
+members_gone(struct members *m, struct err *e)
+{
+	const struct member_target to = members_target(m);
+	char lsn[LINEAGE_LSN_SIZE];
+	bool gone = false;
+
+	if (!m->has_holder || m->receiving || m->holder.in_recovery || m->el.driven ||
+		m->replayed == 0 || *m->j->report.result)
+		return 0;
+	if (members_waits(m, &gone, e) < 0)
+		return -1;
+	if (!gone)
+		return 0;
+	if (member_gone(&to, m->replayed, &gone, e) < 0) {
+		log_debug("whether the primary has our WAL is not known", F_STR("error", e->msg));
+		return 0;
+	}
+	if (gone)
+		snprintf(m->j->report.result, sizeof(m->j->report.result), MEMBER_GONE "%s",
+			lineage_lsn_text(m->replayed, lsn));
+	return 0;
+}
+
 /* The primary allows more of something than this standby was started with: replay has stopped, and
  * goes on after a restart, for which the configuration takes the values of pg_control. */
 static int
@@ -230,7 +290,7 @@ members_all(struct members *m, struct err *e)
 		members_find_holder(m);
 	members_own_slot(m);
 	members_tidy(m);
-	if (members_settings(m, e) < 0 || members_ancestry(m, e) < 0)
+	if (members_settings(m, e) < 0 || members_ancestry(m, e) < 0 || members_gone(m, e) < 0)
 		return -1;
 	s.sql = m->sql;
 	s.in_recovery = m->in_recovery;

@@ -233,6 +233,8 @@ job_prepare_main(struct job *j, struct err *e)
 	p->j = j;
 	p->opt = j->opt;
 	p->reinit = j->argc > 0 && strcmp(j->argv[0], "reinit") == 0;
+	if (j->argc > 1 && strcmp(j->argv[0], PREPARE_GONE) == 0)
+		(void)!lineage_lsn_parse(j->argv[1], &p->gone_lsn);
 	p->plan.generation = old->generation + 1;
 	rc = prepare_all(p, old, e);
 	if (rc == 0)

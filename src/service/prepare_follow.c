@@ -155,6 +155,10 @@ follow_diverged(struct prepare *p, const struct compared *c, struct err *e)
 static int
 follow_as_standby(struct prepare *p, const struct compared *c, struct err *e)
 {
+	int rc = member_starved(p, e);
+
+	if (rc != 0)
+		return rc < 0 ? -1 : 0;
 	if (member_standby(p, e) < 0)
 		return -1;
 	if (c->fork == LINEAGE_OPEN)

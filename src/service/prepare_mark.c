@@ -101,6 +101,12 @@ mark_is_reinit(const struct member *m)
 	return m->mark.state == MARK_CLONE && strcmp(m->mark.reason, MARK_REINIT) == 0;
 }
 
+bool
+mark_is_gone(const struct member *m)
+{
+	return m->mark.state == MARK_CLONE && strcmp(m->mark.reason, MARK_GONE) == 0;
+}
+
 int
 mark_clear(struct member *m, struct err *e)
 {

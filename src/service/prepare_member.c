@@ -63,7 +63,8 @@ member_begin(struct prepare *p, struct err *e)
 		return -1;
 	if (marked && m->mark.state == MARK_NONE)
 		member_reinit_done(p);
-	return 0;
+	/* Whether a clone is still needed is seen anew; until then what is there may be started. */
+	return mark_is_gone(m) ? mark_clear(m, e) : 0;
 }
 
 void

@@ -242,6 +242,7 @@ sv_job_ended(struct sv *sv, const struct sv_job *was, const struct job_report *r
 	switch (was->id) {
 	case JOB_PREPARE:
 		sv_reinit_prepared(sv, r);
+		sv_gone_prepared(sv, r);
 		sv_prepared(sv, r);
 		break;
 	case JOB_CONFIGURE:
@@ -376,7 +377,12 @@ sv_job_prepare(struct sv *sv)
 		sv->want_prepare = sv->job[SV_MAIN].id != JOB_PREPARE;
 		return;
 	}
-	if (sv_lease_known(sv))
+	if (!sv_lease_known(sv))
+		return;
+	if (sv->reinit != SV_REINIT_WANTED && sv->gone.wanted)
+		sv_job_start(sv, SV_MAIN, JOB_PREPARE,
+			(const char *[]){PREPARE_GONE, sv->gone.order}, 2);
+	else
 		sv_job_start(sv, SV_MAIN, JOB_PREPARE, (const char *[]){"reinit"},
 			sv->reinit == SV_REINIT_WANTED);
 }

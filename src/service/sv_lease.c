@@ -343,6 +343,7 @@ sv_lease_cared(struct sv *sv, const struct job_report *r)
 			F_STR("hint", r->hint));
 		return;
 	}
+	sv_gone_cared(sv, r);
 	if (strcmp(r->result, "settings") == 0 && !sv->st.paused && sv->st.state == FSM_STANDBY)
 		sv_event(sv, FSM_EV_RESTART, "the primary's settings are higher than ours");
 	if (strcmp(r->result, "diverged") != 0 || sv->st.paused) {
