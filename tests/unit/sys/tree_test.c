@@ -65,6 +65,7 @@ descendants_are_counted_and_spared_ones_are_not(void **state)
 	assert_int_equal(tree_kill(&but_b, SIGKILL, 10, &e), 3);
 	assert_int_equal(waitpid(a, NULL, 0), a);
 	assert_int_equal(kill(b, 0), 0);
+	wait_for_count(&all, 1); /* what was killed takes a moment to die */
 	assert_int_equal(tree_kill(&all, SIGKILL, 10, &e), 1);
 	assert_int_equal(waitpid(b, NULL, 0), b);
 	wait_for_count(&all, 0);
