@@ -131,6 +131,12 @@ int member_remove_old(const struct run_options *opt, const char *stamp, struct e
  * made.  True: connected to it, target borrows from p->member. */
 bool source_replica(struct prepare *p, struct member_target *target, struct holder *h);
 
+/* ---- member_archived: a clone from the archive ---- */
+
+/* The newest base backup into in->place.data; the slot on the primary is made.  -1: says why, and
+ * what is in place.data is to be removed. */
+int member_archived(struct init *in, struct err *e) MUSTCHECK;
+
 /* ---- member_spaces: tablespaces ---- */
 
 /* pg_basebackup's options for the source's tablespaces. */

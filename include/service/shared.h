@@ -66,7 +66,7 @@ enum coordination {
 };
 
 /* Whom a member is cloned from. */
-enum clone_from { CLONE_FROM_AUTO, CLONE_FROM_PRIMARY };
+enum clone_from { CLONE_FROM_AUTO, CLONE_FROM_PRIMARY, CLONE_FROM_ARCHIVE };
 
 /* What is kept of WAL that the primary does not have. */
 enum keep_diverged { KEEP_DIVERGED_WAL, KEEP_DIVERGED_NONE };

@@ -57,9 +57,10 @@ RUN_OPTION("status-auth", FLAG, status_auth, "PODGRES_STATUS_AUTH", "", "",
 RUN_OPTION("coordination", CHOICE, coordination, "PODGRES_COORDINATION", "none", "none|kubernetes",
 	"who says which instance is the primary: nobody, the instance is alone; or the Lease of "
 	"Kubernetes that is named like the cluster")
-RUN_OPTION("clone-from", CHOICE, clone_from, "PODGRES_CLONE_FROM", "auto", "auto|primary",
+RUN_OPTION("clone-from", CHOICE, clone_from, "PODGRES_CLONE_FROM", "auto", "auto|primary|archive",
 	"whom an instance of a cluster is cloned from: a replica that streams with little lag, and "
-	"the primary when there is none; or always the primary")
+	"the primary when there is none; or always the primary; or the newest base backup in the "
+	"archive, and the others when there is none that fits")
 RUN_OPTION("keep-diverged", CHOICE, keep_diverged, "PODGRES_KEEP_DIVERGED", "wal", "wal|none",
 	"what a former primary keeps of what only it had when it follows another one: a copy of that "
 	"WAL, at most 256 MB, in STATE_DIR/diverged, three times; or nothing. The list there is "

@@ -68,9 +68,11 @@ reclone_copy_from(struct init *in, const struct copy_source *from, struct err *e
 static int
 reclone_begin_again(struct init *in, struct err *e)
 {
-	char wal[FILE_PATH_MAX];
+	char wal[FILE_PATH_MAX], journal[FILE_PATH_MAX];
 
-	if (file_remove_tree(in->place.data, e) < 0)
+	if (file_remove_tree(in->place.data, e) < 0 ||
+		file_join(journal, sizeof(journal), in->place.wrap, "journal", e) < 0 ||
+		file_remove(journal, e) < 0)
 		return -1;
 	if (!*in->p->opt->waldir)
 		return 0;
@@ -98,6 +100,34 @@ reclone_copy_replica(struct init *in, struct err *e)
 	return rc;
 }
 
+/* -1: streamed then. */
+static int
+reclone_copy_archive(struct init *in, struct err *e)
+{
+	if (in->p->opt->clone_from != CLONE_FROM_ARCHIVE)
+		return -1;
+	/* A journal of a killed run is about data that may be another's by now. */
+	if (reclone_begin_again(in, e) == 0 && member_archived(in, e) == 0)
+		return 0;
+	prepare_warn(in->p, "no base backup of the archive serves for a clone, it is streamed: %s",
+		e->msg);
+	if (reclone_begin_again(in, e) < 0)
+		log_warning("what was restored is not removed", F_STR("error", e->msg));
+	return -1;
+}
+
+static int
+reclone_programs(struct init *in, struct err *e)
+{
+	struct prepare *p = in->p;
+
+	if (bindir_find(&in->bin, p->member->holder.version / 10000, p->opt->bindir, e) == 0)
+		return 0;
+	prepare_hint(p, "use an image with PostgreSQL %d, or set --bindir",
+		p->member->holder.version / 10000);
+	return -1;
+}
+
 static int
 reclone_copy(struct init *in, struct err *e)
 {
@@ -106,14 +136,15 @@ reclone_copy(struct init *in, struct err *e)
 		&p->member->target, &p->member->holder, "copying from the primary"};
 	char slot[MEMBER_SLOT_SIZE];
 
-	if (bindir_find(&in->bin, p->member->holder.version / 10000, p->opt->bindir, e) < 0) {
-		prepare_hint(p, "use an image with PostgreSQL %d, or set --bindir",
-			p->member->holder.version / 10000);
+	if (reclone_programs(in, e) < 0)
 		return -1;
-	}
 	/* From now on the primary keeps what the clone needs afterwards. */
 	member_slot_name(p->opt->pod_name, slot);
 	if (holder_slot(&p->member->holder, slot, e) < 0)
+		return -1;
+	if (reclone_copy_archive(in, e) == 0)
+		return 0;
+	if (reclone_programs(in, e) < 0)
 		return -1;
 	if (reclone_copy_replica(in, e) == 0)
 		return 0;
