@@ -275,4 +275,7 @@ def test_two_hundred_thousand_waiting_files_cost_nothing_for_each_segment(t):
     ok(len(looks) <= 1, f"{len(looks)} looks at the whole folder")
     ok(len(calls) - calls.count("getdents64") < 1000, f"{len(calls)} calls")
     for name in names:
-        os.unlink(f"{status}/{name}.ready")
+        try:
+            os.unlink(f"{status}/{name}.ready")
+        except FileNotFoundError:  # PostgreSQL clears away what has no file
+            pass

@@ -83,8 +83,14 @@ class S3:
         if self.region != "us-east-1":
             body = (f"<CreateBucketConfiguration><LocationConstraint>{self.region}</LocationConstraint>"
                     "</CreateBucketConfiguration>").encode()
-        self.must("PUT", "/" + name, body=body)
-        return name
+        # A store that has only just begun may ask for patience.
+        for last in (False, False, False, True):
+            status, _, text = self.ask("PUT", "/" + name, body=body)
+            if status < 300:
+                return name
+            if status != 503 or last:
+                raise S3Error(status, text.decode("utf-8", "replace"))
+            time.sleep(1)
 
 
 class Bucket:
