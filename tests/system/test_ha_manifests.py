@@ -61,8 +61,7 @@ def test_the_manifests_make_a_cluster_of_three(t):
     p.replace()
     until(lambda: [len(c.endpoints(s)) for s in (rw, ro, r)] == [1, 2, 3], 60, "three again")
     until(lambda: c.query(ro, APP, "SELECT count(*) FROM t") == "2", 20, "the rows on a replica")
-    shown = p.run("podgres", "status")
-    ok(all(m.name in shown for m in c.members), f"all members in the status: {shown}")
+    until(lambda: all(m.name in p.run("podgres", "status") for m in c.members), 20, "all members in the status")
     # As the reader is told: ordered at the replica that is to lead.
     until(lambda: p.run("podgres", "promote"), 20, "the switchover")
     until(lambda: c.endpoints(rw) and c.endpoints(rw)[0][0] is p, 20, "it leads again")

@@ -91,9 +91,8 @@ class ManifestMember(Member):
         return ["nsenter", f"--net=/run/netns/{self.netns}", "sh", self.test.file(f"{self.name}.sh", self.mounts())]
 
     def run(self, *command, seconds=60):
-        """Like kubectl exec; returns what it wrote.  The image has podgres on its path."""
-        command = ["/proc/1/exe" if word == "podgres" and not i else word for i, word in enumerate(command)]
-        out = subprocess.run(["nsenter", "-t", str(self.init.pid), "--pid", "--mount", "--net", *command], capture_output=True,
+        """Like kubectl exec; returns what it wrote."""
+        out = subprocess.run(["nsenter", "-t", str(self.init.pid), "--pid", "--mount", "--net", "--root", *command], capture_output=True,
                              text=True, timeout=seconds, env=self.environment(), cwd="/", check=False)
         eq(out.returncode, 0, f"{' '.join(command)}: {out.stdout}{out.stderr}")
         return out.stdout
