@@ -131,7 +131,9 @@ def test_long_events_and_many_at_once(t):
     big = "x" * 150000
     k.request("PATCH", LEASES + "/pg", {"metadata": {"annotations": {"their.org/big": big}}}, kind=kube.MERGE)
     ok(big in c.event(lambda e: e["event"] == "MODIFIED" and big in e["object"])["object"], "a long event comes whole")
-    k.request("PATCH", LEASES + "/pg", {"metadata": {"annotations": {"their.org/big": "y" * 2000}}}, kind=kube.MERGE)
+    small = "y" * 2000
+    k.request("PATCH", LEASES + "/pg", {"metadata": {"annotations": {"their.org/big": small}}}, kind=kube.MERGE)
+    c.event(lambda e: e["event"] == "MODIFIED" and small in e["object"], what="the last change before the cut")
     k.fault("cut", "^watch")
     k.cut_watches()
     with k.db.lock:
