@@ -129,8 +129,8 @@ check-asan: ## unit tests under AddressSanitizer and UBSan
 
 PG ?=
 K ?=
-# One more than cores: most of a system test is waiting.
-SIDE := -j $(shell expr $(JOBS) + 1)
+# Most of a system test is waiting.
+SIDE := -j $(JOBS)
 SYSTEM := tests/system/run $(SIDE) --bin $(BUILD)/podgres $(if $(PG),--pg $(PG)) $(K)
 
 .PHONY: test-system
