@@ -57,7 +57,7 @@ def metrics(pod, path="/metrics"):
     return parse(Scraper(pod).get(path).body.decode())
 
 
-def collected(pod, name="cnpg_pg_replication_lag", seconds=20):
+def collected(pod, name="cnpg_pg_replication_lag", seconds=45):
     return until(lambda: (lambda m: m if name in m else None)(metrics(pod)), seconds, f"{name} is collected")
 
 
